@@ -1,0 +1,1 @@
+"""The service that runs the public reporting meetings of akims and ministers."""
