@@ -26,7 +26,9 @@ class StreamerError(Exception):
 
     act: Act = Act.CALL_US
 
-    def __init__(self, message: str | None = None, *, code: str | None = None, **tried: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str | None = None, **tried: Any
+    ) -> None:
         self.code = code or _snake(type(self).__name__)
         self.message = message or " ".join((type(self).__doc__ or self.code).split())
         self.tried = tried
@@ -34,7 +36,9 @@ class StreamerError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         """The error as the API and the journal show it. Never contains a secret."""
-        return {"code": self.code, "message": self.message, "act": str(self.act), "tried": self.tried}
+        return {
+            "code": self.code, "message": self.message, "act": str(self.act), "tried": self.tried,
+        }  # fmt: skip
 
 
 class NotAllowed(StreamerError):

@@ -38,7 +38,13 @@ class LegState(StrEnum):
 LEG_MOVES: dict[LegState, frozenset[LegState]] = {
     LegState.IDLE: frozenset({LegState.STARTING, LegState.STOPPED}),
     LegState.STARTING: frozenset(
-        {LegState.RUNNING, LegState.STALLED, LegState.BACKING_OFF, LegState.STOPPING, LegState.FAILED}
+        {
+            LegState.RUNNING,
+            LegState.STALLED,
+            LegState.BACKING_OFF,
+            LegState.STOPPING,
+            LegState.FAILED,
+        }
     ),
     LegState.RUNNING: frozenset(
         {LegState.STALLED, LegState.BACKING_OFF, LegState.STOPPING, LegState.FAILED}
@@ -90,6 +96,7 @@ class LegStatus:
     act: Act | None = None
     target: str = ""
     detail: str = ""
+    pid: int | None = None
 
     @property
     def health(self) -> Health:

@@ -1,0 +1,134 @@
+"""What no single setting can know: ids that stand twice, ports in use, files against each other.
+
+These checks look at the plain values, so that they also speak when a file has other faults.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+from streamer.config.faults import Place
+from streamer.config.values import shown
+from streamer.config.yaml_file import Document
+
+
+def check_service(document: Document) -> None:
+    """Passwords do not stand in the file of the service."""
+    for key in ("redis_url", "database_url"):
+        value = document.data.get(key)
+        if isinstance(value, str) and _has_password(value):
+            document.report(
+                (key,), "this address contains a password (not shown here)",
+                f"remove the line and set the environment variable {key.upper()}",
+            )  # fmt: skip
+
+
+def _has_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False  # not an address at all; its own check says so
+    return bool(parts.password) or any(name == "password" for name, _ in parse_qsl(parts.query))
+
+
+def check_region(document: Document) -> None:
+    """One region by itself."""
+    slug = document.data.get("slug")
+    if isinstance(slug, str) and slug != document.name:
+        document.report(
+            ("slug",), f"{shown(slug)} is not the name of the file",
+            f"write {document.name}, or rename the file to {slug}.yaml",
+        )  # fmt: skip
+    _unique(document, "id", document.entries("halls"))
+    for place, _ in document.entries("halls"):
+        sources = (one for one in document.entries("halls", "sources") if one[0][:2] == place)
+        _unique(document, "id", sources, default="hall")
+    _unique(document, "id", document.entries("destinations"))
+    _unique(document, "id", document.entries("sites"))
+    _unique(document, "code", document.entries("sites"))
+    _closed_doors(document)
+
+
+def _unique(
+    document: Document,
+    key: str,
+    entries: Iterable[tuple[Place, dict[str, object]]],
+    default: str | None = None,
+) -> None:
+    seen: dict[str, Place] = {}
+    for place, entry in entries:
+        value = entry.get(key, default)
+        if not isinstance(value, str):
+            continue
+        if value in seen:
+            line = document.line((*seen[value], key))
+            document.report(
+                (*place, key), f"{shown(value)} stands twice, first in line {line}",
+                f"give each one its own {key}",
+            )  # fmt: skip
+        else:
+            seen[value] = place
+
+
+def _closed_doors(document: Document) -> None:
+    """A port that strangers can reach wants a secret: its picture goes out to the public."""
+    for place, source in document.entries("halls", "sources"):
+        lock = {"srt": "passphrase", "rtmp": "key"}.get(str(source.get("kind")))
+        if lock and source.get(lock) is None and not _loopback(source.get("host")):
+            document.report(
+                place, f"whoever finds the port could send a picture: there is no {lock}",
+                f"add {lock}: env:NAME, or write host: 127.0.0.1",
+            )  # fmt: skip
+
+
+def _loopback(host: object) -> bool:
+    try:
+        return ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def check_across(documents: list[Document]) -> None:
+    """Regions against each other; the later file is told."""
+    for key in ("slug", "code"):
+        seen: dict[str, Document] = {}
+        for document in documents:
+            value = document.data.get(key)
+            if not isinstance(value, str):
+                continue
+            if value in seen:
+                where = f"{seen[value].file}:{seen[value].line((key,))}"
+                document.report(
+                    (key,), f"{shown(value)} is also the {key} of {where}",
+                    f"give each region its own {key}",
+                )  # fmt: skip
+            else:
+                seen[value] = document
+    _ports(documents)
+
+
+def _ports(documents: list[Document]) -> None:
+    taken: list[tuple[int, str, str]] = []  # port, host, where
+    for document in documents:
+        for place, source in document.entries("halls", "sources"):
+            port, host = source.get("port"), str(source.get("host", "0.0.0.0"))  # noqa: S104
+            if type(port) is not int or source.get("kind") not in ("srt", "rtmp"):
+                continue
+            others = [where for p, h, where in taken if p == port and _same_card(h, host)]
+            if others:
+                document.report(
+                    (*place, "port"), f"port {port} is already taken by the source in {others[0]}",
+                    f"write another port, such as {_free_port(documents)}",
+                )  # fmt: skip
+            taken.append((port, host, f"{document.file}:{document.line((*place, 'port'))}"))
+
+
+def _same_card(one: str, other: str) -> bool:
+    everywhere = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    return one == other or one in everywhere or other in everywhere
+
+
+def _free_port(documents: list[Document]) -> int:
+    sources = [one for document in documents for _, one in document.entries("halls", "sources")]
+    ports = {port for one in sources if type(port := one.get("port")) is int}
+    return next(port for port in range(9001, 65536) if port not in ports)

@@ -1,0 +1,78 @@
+"""The whole configuration; the one place to import its models from."""
+
+from dataclasses import dataclass
+
+from streamer.config.region import (
+    Destination,
+    DestinationKind,
+    Hall,
+    LocalNames,
+    RegionConfig,
+    RegionKind,
+    Site,
+    SiteKind,
+    Source,
+    SourceKind,
+)
+from streamer.config.secrets import SecretRef
+from streamer.config.service import (
+    LogLevel,
+    Preset,
+    ProgrammeOverrides,
+    ProgrammeSettings,
+    RecordingSettings,
+    RelaySettings,
+    ScheduleSettings,
+    ServiceConfig,
+    Settings,
+    WebSettings,
+    WorkerSettings,
+)
+from streamer.config.values import nearest
+from streamer.domain.errors import NotFound
+
+__all__ = [
+    "Configuration",
+    "Destination",
+    "DestinationKind",
+    "Hall",
+    "LocalNames",
+    "LogLevel",
+    "Preset",
+    "ProgrammeOverrides",
+    "ProgrammeSettings",
+    "RecordingSettings",
+    "RegionConfig",
+    "RegionKind",
+    "RelaySettings",
+    "ScheduleSettings",
+    "SecretRef",
+    "ServiceConfig",
+    "Settings",
+    "Site",
+    "SiteKind",
+    "Source",
+    "SourceKind",
+    "WebSettings",
+    "WorkerSettings",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that was read from one `configs` folder."""
+
+    service: ServiceConfig
+    regions: dict[str, RegionConfig]
+
+    def region(self, slug: str) -> RegionConfig:
+        """The region `slug`; NotFound (`unknown_region`) with the nearest name."""
+        if slug in self.regions:
+            return self.regions[slug]
+        possible = sorted(self.regions)
+        near = nearest(slug, possible)
+        raise NotFound(
+            f"there is no region '{slug}'; "
+            + (f"did you mean '{near}'?" if near else f"possible: {', '.join(possible)}"),
+            code="unknown_region", region=slug, possible=possible,
+        )  # fmt: skip

@@ -1,0 +1,160 @@
+"""The scheduler: starts what is due, makes up what was missed, keeps records, seals.
+
+One leader by lease; the others wait. Everything it does is safe to do twice, so a leader that
+dies in the middle is followed by one that does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from streamer.control.preparing import Preparing
+from streamer.control.sealing import Sealing
+from streamer.domain.errors import NotAllowed, StreamerError, Unavailable
+from streamer.domain.lifecycle import Command
+from streamer.domain.meeting import Meeting, MeetingState
+from streamer.store.live import SCHEDULER_LEASE, Live, run_lease
+from streamer.store.records import Records
+
+LEASE_MS = 5000
+EVERY_S = 0.25
+RESEND_S = 3.0
+"""A command that did not move the meeting is sent again after so long."""
+REOFFER_S = 5.0
+log = logging.getLogger(__name__)
+
+
+def due(meeting: Meeting, now: datetime) -> Command | None:
+    """The command that the schedule asks of a meeting at `now`, if any.
+
+    A step that was missed is made up one state at a time. The end is asked for only where the
+    plan says so: nothing is cut by the clock.
+    """
+    match meeting.state:
+        case MeetingState.PLANNED if now >= meeting.give_up_at:
+            return Command.POSTPONE
+        case MeetingState.PLANNED if now >= meeting.prepare_at:
+            return Command.PREPARE
+        case MeetingState.PREPARING if now >= meeting.line_up_at:
+            return Command.LINE_UP
+        case MeetingState.LINE_UP if now >= meeting.starts_at:
+            return Command.GO_LIVE
+        case MeetingState.LIVE if meeting.end_by_schedule and now >= meeting.ends_at:
+            return Command.END
+        case _:
+            return None
+
+
+class Scheduler:
+    """Await `run`; cancel it to stop."""
+
+    def __init__(
+        self,
+        records: Records,
+        live: Live,
+        preparing: Preparing,
+        sealing: Sealing,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self._records, self._live = records, live
+        self._preparing, self._sealing, self._now = preparing, sealing, now
+        self._sent: dict[tuple[str, Command], float] = {}
+        self._offered: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Lead when the lease is ours, until cancelled."""
+        projecting = asyncio.create_task(self._project(), name="projection")
+        leading = asyncio.create_task(self._lead(), name="schedule")
+        tasks = {projecting, leading}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a fault of ours: end loudly, be started again
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _lead(self) -> None:
+        while True:
+            try:
+                if await self._live.lease(SCHEDULER_LEASE, self.id, LEASE_MS):
+                    await self.look()
+            except Unavailable as error:
+                log.warning("the schedule waits: %s", error)
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """One look at every unfinished meeting."""
+        states = [state for state in MeetingState if not state.final]
+        for meeting in await self._records.meetings(states=states):
+            try:
+                await self._look_at(meeting)
+            except Unavailable:
+                raise
+            except StreamerError as error:
+                log.error("meeting %s: %s", meeting.id, error)
+
+    async def _look_at(self, meeting: Meeting) -> None:
+        command = due(meeting, self._now())
+        if command is Command.PREPARE:
+            await self._prepare(meeting)
+        elif command is Command.POSTPONE:
+            await self._records.set_state(
+                meeting.id, meeting.state, MeetingState.POSTPONED, by="schedule",
+                reason="its whole time passed while the service was not running",
+            )  # fmt: skip
+        elif command is not None:
+            await self._send(meeting, command)
+        if meeting.state.running:
+            await self._see_to_run(meeting)
+
+    async def _prepare(self, meeting: Meeting) -> None:
+        try:
+            await self._preparing.prepare(meeting.id, "schedule")
+        except NotAllowed:
+            return  # a person was quicker
+        log.info("meeting %s is being prepared", meeting.id)
+
+    async def _send(self, meeting: Meeting, command: Command) -> None:
+        """Send a due command once the run stands in the state that SQL knows."""
+        snapshot = await self._live.snapshot(meeting.id)
+        if snapshot is None or snapshot["state"] != str(meeting.state):
+            return
+        key, now = (meeting.id, command), time.monotonic()
+        if now - self._sent.get(key, -RESEND_S) < RESEND_S:
+            return
+        self._sent[key] = now
+        await self._live.send(meeting.id, command, {}, "schedule")
+        log.info("meeting %s: %s by the schedule", meeting.id, command)
+
+    async def _see_to_run(self, meeting: Meeting) -> None:
+        """A running meeting has a run; a finished one is sealed."""
+        if meeting.state is MeetingState.ENDING and await self._sealing.take(meeting):
+            return
+        now = time.monotonic()
+        if now - self._offered.get(meeting.id, now - REOFFER_S) < REOFFER_S:
+            return
+        self._offered[meeting.id] = now
+        if await self._live.lease_owner(run_lease(meeting.id)) is None:
+            await self._preparing.offer(meeting.id)
+
+    async def _project(self) -> None:
+        """What happened, from Redis into SQL."""
+        while True:
+            try:
+                entries = await self._live.read_projection(self.id, block_ms=1000)
+                for _, event in entries:
+                    await self._records.apply(event)
+                if entries:
+                    await self._live.ack_projection([entry for entry, _ in entries])
+            except Unavailable as error:
+                log.warning("the projection waits: %s", error)
+                await asyncio.sleep(0.5)

@@ -1,0 +1,153 @@
+"""`streamer up`: the whole service on one machine, each part a process that is kept going."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from streamer.config.models import Configuration
+from streamer.control import private_redis
+from streamer.control.services import Service
+from streamer.control.worker import stop_run
+from streamer.domain.errors import StreamerError, Unavailable
+from streamer.store.database import Database
+from streamer.store.live import Live
+
+STOP_RUNS_S = 25.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Everything:
+    """The running service. `services` by name: redis, web, scheduler, worker."""
+
+    home: Path
+    url: str
+    redis_url: str
+    services: dict[str, Service]
+    tasks: dict[str, asyncio.Task[None]]
+
+    async def stop_runs(self) -> None:
+        """Stop the meeting runs of this home. Only for the end of a demonstration or a test:
+        a live meeting outlives `streamer up`."""
+        folder = self.home / "meetings"
+        runs = await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else [])
+        await asyncio.gather(*(stop_run(run, STOP_RUNS_S) for run in runs))
+
+
+def environment(home: Path, redis_url: str, database_url: str, archive: Path) -> dict[str, str]:
+    """What every part of the service is told."""
+    return {
+        **os.environ,
+        "STREAMER_HOME": str(home),
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": database_url,
+        "ARCHIVE_URL": archive.as_uri(),
+    }
+
+
+@asynccontextmanager
+async def everything(configuration: Configuration, configs: Path) -> AsyncIterator[Everything]:
+    """Start all parts in order, keep them going, stop them in order.
+
+    Raises StreamerError when a part does not start. Meeting runs are not stopped at the end.
+    """
+    service = configuration.service
+    home = service.home
+    await asyncio.to_thread(_make_folders, home, service.archive_folder)
+    redis_url = service.redis_url or private_redis.url(home)
+    database_url = service.database_url or default_database(home)
+    around = environment(home, redis_url, database_url, service.archive_folder)
+    base = f"http://127.0.0.1:{service.web.port}"
+    services: dict[str, Service] = {}
+    tasks: dict[str, asyncio.Task[None]] = {}
+
+    def part(name: str, argv: list[str], ready: Callable[[], Awaitable[bool]]) -> Service:
+        services[name] = Service(name, argv, home / "log" / f"{name}.log", around, ready)
+        tasks[name] = asyncio.create_task(services[name].run(), name=name)
+        return services[name]
+
+    try:
+        if service.redis_url is None:
+            argv = await asyncio.to_thread(private_redis.argv, home)
+            await part("redis", argv, lambda: _redis_answers(redis_url)).wait_ready()
+        database = await Database.open(database_url)
+        try:
+            await database.migrate()
+        finally:
+            await database.close()
+        streamer = [sys.executable, "-m", "streamer.cli"]
+        parts = [
+            part("web", [*streamer, "web", "--configs", str(configs)], lambda: _web_answers(base)),
+            part("scheduler", [*streamer, "scheduler", "--configs", str(configs)], _at_once),
+            part("worker", [*streamer, "worker", "--configs", str(configs)],
+                 lambda: _worker_lives(redis_url)),
+        ]  # fmt: skip
+        await asyncio.gather(*(each.wait_ready() for each in parts))
+        yield Everything(home, service.web.public_url or base, redis_url, services, tasks)
+    finally:
+        for name in ("worker", "scheduler", "web", "redis"):  # redis last: all others speak to it
+            if name in tasks:
+                tasks[name].cancel()
+                await asyncio.gather(tasks[name], return_exceptions=True)
+
+
+def default_database(home: Path) -> str:
+    return f"sqlite+aiosqlite:///{home / 'streamer.db'}"
+
+
+def _make_folders(home: Path, archive: Path) -> None:
+    for folder in (home, home / "log", home / "meetings", archive):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StreamerError(
+                f"cannot make the folder {folder}: {error.strerror}; choose another home in"
+                " streamer.yaml, or mend the disk",
+                code="home_unwritable",
+            ) from error
+
+
+async def _redis_answers(url: str) -> bool:
+    live = Live.from_url(url)
+    try:
+        await live.ping()
+    except Unavailable:
+        return False
+    finally:
+        await live.close()
+    return True
+
+
+async def _web_answers(base: str) -> bool:
+    timeout = aiohttp.ClientTimeout(total=2)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{base}/healthz") as answer,
+        ):
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+async def _worker_lives(url: str) -> bool:
+    live = Live.from_url(url)
+    try:
+        return bool(await live.workers())
+    except Unavailable:
+        return False
+    finally:
+        await live.close()
+
+
+async def _at_once() -> bool:
+    return True

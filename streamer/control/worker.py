@@ -1,0 +1,246 @@
+"""The worker agent: claims meetings as far as its capacity goes, one run process for each.
+
+A run lives in a session of its own: the agent may die or be upgraded without touching it, and
+finds it again by its folder's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamer.domain.errors import Unavailable
+from streamer.run.main import EXIT_BUSY
+from streamer.store.live import Live, run_lease
+
+TAKE_OVER_MS = 8000
+"""A claim that its worker has not renewed for so long may be taken over."""
+RENEW_S = 1.0
+PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+QUICK_S = 20.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs; addresses go to its runs by environment."""
+
+    id: str
+    home: Path
+    redis_url: str
+    database_url: str | None
+    capacity: int
+    ffmpeg: Path | None = None
+
+
+def worker_id(home: Path) -> str:
+    """Stable over restarts: the machine and its home."""
+    return f"{socket.gethostname()}:{home}"
+
+
+class Worker:
+    """Await `run`; cancel it to stop the agent. Runs are left alone then."""
+
+    def __init__(self, settings: WorkerSettings, live: Live) -> None:
+        self._settings, self._live = settings, live
+        self._claims: dict[str, str] = {}
+        """Meeting -> message id."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._state = settings.home / "worker.json"
+
+    async def run(self) -> None:
+        """Adopt what ran before, then claim and renew until cancelled."""
+        await self._adopt()
+        renewing = asyncio.create_task(self._renew(), name="renew claims")
+        try:
+            while True:
+                try:
+                    await self._claim()
+                except Unavailable as error:
+                    log.warning("cannot claim: %s", error)
+                    await asyncio.sleep(0.5)
+        finally:
+            tasks = [renewing, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _adopt(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._claims = json.loads(await asyncio.to_thread(self._state.read_text))
+        for meeting in list(self._claims):
+            self._watch(meeting)
+
+    async def _claim(self) -> None:
+        if len(self._tasks) >= self._settings.capacity:
+            await asyncio.sleep(0.5)
+            return
+        taken = await self._live.take_work(self._settings.id, 1000, TAKE_OVER_MS)
+        if taken is None:
+            return
+        message, meeting = taken
+        self._claims[meeting] = message
+        await self._remember()
+        if meeting not in self._tasks:
+            self._watch(meeting)
+
+    def _watch(self, meeting: str) -> None:
+        self._tasks[meeting] = asyncio.create_task(self._serve(meeting), name=f"run {meeting}")
+
+    async def _serve(self, meeting: str) -> None:
+        """Keep a run for `meeting` until it says that it needs none."""
+        failures = 0
+        try:
+            while True:
+                began = time.monotonic()
+                code = await self._one_run(meeting)
+                if code == 0:
+                    break
+                failures = 0 if time.monotonic() - began > QUICK_S else failures + 1
+                pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
+                log.warning("run of %s ended (%s); again in %.1f s", meeting, code, pause)
+                await asyncio.sleep(pause)
+            await self._finish(meeting)
+        finally:
+            self._tasks.pop(meeting, None)
+
+    async def _one_run(self, meeting: str) -> int:
+        """One run from start, or from adoption, to its end; its exit code (0: nothing to do)."""
+        folder = self._settings.home / "meetings" / meeting
+        living = await asyncio.to_thread(living_run, folder)
+        if living is not None:
+            log.info("adopted the run of %s (pid %d)", meeting, living)
+            await _wait_for_end(living)
+            return EXIT_BUSY if not await asyncio.to_thread(_finished, folder) else 0
+        if await self._elsewhere(meeting):
+            await asyncio.sleep(1.0)
+            return EXIT_BUSY
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        process = await asyncio.to_thread(self._spawn, meeting, folder)
+        await _wait_for_end(process.pid)
+        return await asyncio.to_thread(process.wait)
+
+    def _spawn(self, meeting: str, folder: Path) -> subprocess.Popen[bytes]:
+        """Not asyncio's subprocess: that one kills its child when the agent's loop closes."""
+        settings = self._settings
+        environment = {**os.environ, "REDIS_URL": settings.redis_url}
+        if settings.database_url:
+            environment["DATABASE_URL"] = settings.database_url
+        argv = [
+            sys.executable, "-m", "streamer.run.main", "--home", str(settings.home),
+            "--meeting", meeting, "--worker", settings.id,
+        ]  # fmt: skip
+        if settings.ffmpeg:
+            argv += ["--ffmpeg", str(settings.ffmpeg)]
+        out = os.open(folder / "run.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            return subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(out)
+
+    async def _elsewhere(self, meeting: str) -> bool:
+        """True while another worker's run renews the lease of this meeting."""
+        try:
+            owner = await self._live.lease_owner(run_lease(meeting))
+        except Unavailable:
+            return False
+        return owner is not None and owner != self._settings.id
+
+    async def _finish(self, meeting: str) -> None:
+        message = self._claims.pop(meeting, None)
+        while message is not None:
+            try:
+                await self._live.finish_work(message)
+                message = None
+            except Unavailable:
+                await asyncio.sleep(1.0)
+        await self._remember()
+        log.info("meeting %s needs no run any more", meeting)
+
+    async def _renew(self) -> None:
+        while True:
+            try:
+                for message in list(self._claims.values()):
+                    await self._live.touch_work(self._settings.id, message)
+                await self._live.heartbeat(
+                    self._settings.id,
+                    {"capacity": self._settings.capacity, "meetings": sorted(self._tasks)},
+                )
+            except Unavailable as error:
+                log.warning("cannot renew claims: %s", error)
+            await asyncio.sleep(RENEW_S)
+
+    async def _remember(self) -> None:
+        """What this worker has, for itself after a restart."""
+        fresh = self._state.with_suffix(".new")
+        await asyncio.to_thread(fresh.write_text, json.dumps(self._claims))
+        fresh.rename(self._state)
+
+
+def living_run(folder: Path) -> int | None:
+    """Pid of the run that holds the folder's lock; None when nobody does. Blocking."""
+    import fcntl
+
+    try:
+        with open(folder / "run.lock", "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _finished(folder: Path) -> bool:
+    """True when the journal says that its run was finished."""
+    try:
+        with open(folder / "as-run.ndjson", "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            return b'"name":"run_finished"' in file.read()
+    except OSError:
+        return False
+
+
+async def _wait_for_end(pid: int) -> None:
+    """Wait until a process that is not our child has ended."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(fd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+async def stop_run(folder: Path, seconds: float) -> bool:
+    """Ask the run of a folder to stop (SIGTERM); True when it ended in time."""
+    pid = await asyncio.to_thread(living_run, folder)
+    if pid is None:
+        return True
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(seconds):
+            await _wait_for_end(pid)
+    except TimeoutError:
+        return False
+    return True

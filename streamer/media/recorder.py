@@ -1,0 +1,246 @@
+"""The two recorders.
+
+Recorder a (`Master`): the hub's bytes appended to a file and fsynced every half second.
+Recorder b (`HlsRecorder`): the viewing copy, one ffmpeg child per unbroken part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streamer.domain.errors import Act
+from streamer.media import commands
+from streamer.media.child import Child, read_lines
+from streamer.media.hub import Hub, Subscription
+from streamer.media.leg import Leg, Outcome
+from streamer.media.pipes import close, pipe
+
+SYNC_S = 0.5
+MASTER_BACKLOG = 64_000_000
+"""Bytes that may wait for a slow disk: almost three minutes at 3 Mbit/s."""
+HLS_BACKLOG = 16_000_000
+RETRY_S = 2.0
+
+
+def next_part(folder: Path, pattern: str) -> int:
+    """The number after the highest part in `folder` (1 when there is none)."""
+    numbers = [
+        int(found.group(1))
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if (found := re.fullmatch(pattern, entry.name))
+    ]
+    return max(numbers, default=0) + 1
+
+
+class Master:
+    """Appends the transport stream to `master/part-NNNN.ts`, in a thread of its own.
+
+    `attempt` is what its leg runs: one try is one part. A disk that is full or gone ends the part
+    with a reason; the next try begins the next part at the next keyframe.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        folder: Path,
+        *,
+        on_part: Callable[[Leg, int, Path], None] = lambda leg, part, path: None,
+        on_end: Callable[[Leg, int, Path, int, str], None] = lambda *end: None,
+    ) -> None:
+        self._hub, self._folder = hub, folder
+        self._on_part, self._on_end = on_part, on_end
+
+    async def attempt(self, leg: Leg) -> Outcome:
+        """Record one part until the disk refuses it or the leg is stopped."""
+        loop = asyncio.get_running_loop()
+        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4})\.ts")
+        path = self._folder / f"part-{part:04d}.ts"
+        leg.target = str(path)
+        ended: asyncio.Future[str] = loop.create_future()
+
+        def finished(reason: str) -> None:
+            if not ended.done():
+                ended.set_result(reason)
+
+        def moved(total: int) -> None:
+            if leg.bytes == 0 or leg.state != "RUNNING":
+                self._on_part(leg, part, path)
+            leg.moved(total)
+
+        writer = _Appender(
+            path, lambda: self._hub.psi,
+            on_synced=lambda total: loop.call_soon_threadsafe(moved, total),
+            on_end=lambda reason: loop.call_soon_threadsafe(finished, reason),
+        )  # fmt: skip
+        writer.start()
+        subscription = self._hub.attach(leg.id, writer.take)
+        reason = "stopped"
+        try:
+            reason = await ended
+            return Outcome(reason, Act.WAIT)
+        finally:
+            self._hub.unsubscribe(subscription)
+            await asyncio.to_thread(writer.finish)
+            if writer.total:
+                self._on_end(leg, part, path, writer.total, reason)
+
+
+class _Appender(threading.Thread):
+    """Writes pieces to a file and makes them durable twice a second."""
+
+    def __init__(
+        self,
+        path: Path,
+        psi: Callable[[], bytes],
+        *,
+        on_synced: Callable[[int], object],
+        on_end: Callable[[str], object],
+    ) -> None:
+        super().__init__(name=f"append {path.name}", daemon=True)
+        self.total = 0
+        self._path, self._psi = path, psi
+        self._on_synced, self._on_end = on_synced, on_end
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._begun = False
+
+    def take(self, data: bytes, keyframe_at: int | None) -> None:
+        """Called on the loop with every piece; never blocks. Begins at a keyframe."""
+        if not self._begun:
+            if keyframe_at is None:
+                return
+            self._begun = True
+            data = self._psi() + data[keyframe_at:]
+        if self._waiting + len(data) > MASTER_BACKLOG:
+            self._queue.put(None)
+            return
+        self._waiting += len(data)
+        self._queue.put(data)
+
+    def finish(self) -> None:
+        """Write what is queued, sync, close; at most ten seconds."""
+        self._queue.put(None)
+        self.join(10.0)
+
+    def run(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._path, "xb", buffering=0) as file:
+                self._append(file.fileno())
+            self._on_end("closed")
+        except OSError as error:
+            self._on_end(f"cannot write {self._path}: {error.strerror}; free or mend the disk")
+
+    def _append(self, fd: int) -> None:
+        synced = time.monotonic()
+        dirty = False
+        while True:
+            try:
+                data = self._queue.get(timeout=max(0.01, synced + SYNC_S - time.monotonic()))
+            except queue.Empty:
+                data = b""
+            if data:
+                self._write(fd, data)
+                dirty = True
+            if dirty and (data is None or time.monotonic() - synced >= SYNC_S):
+                os.fsync(fd)
+                self._on_synced(self.total)
+                dirty = False
+            if time.monotonic() - synced >= SYNC_S:
+                synced = time.monotonic()
+            if data is None:
+                return
+
+    def _write(self, fd: int, data: bytes) -> None:
+        self._waiting -= len(data)
+        view = memoryview(data)
+        while view:
+            written = os.write(fd, view)
+            self.total += written
+            view = view[written:]
+
+
+class HlsRecorder:
+    """One ffmpeg child writes `hls/part-NNNN/` from the hub's bytes; one try is one part."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        folder: Path,
+        binary: str,
+        part_s: int,
+        *,
+        on_part: Callable[[Leg, int, Path], None] = lambda leg, part, path: None,
+        on_end: Callable[[Leg, int, Path, int, str], None] = lambda *end: None,
+    ) -> None:
+        self._hub, self._folder = hub, folder
+        self._argv = commands.hls_recorder(binary, part_s)
+        self._on_part, self._on_end = on_part, on_end
+
+    async def attempt(self, leg: Leg) -> Outcome:
+        """Record one part until the child ends or the leg is stopped."""
+        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4})")
+        folder = self._folder / f"part-{part:04d}"
+        try:
+            await asyncio.to_thread(folder.mkdir, parents=True)
+        except OSError as error:
+            return Outcome(f"cannot write {folder}: {error.strerror}; free or mend the disk")
+        leg.target = str(folder)
+        reading, writing = pipe()
+        out_r, out_w = pipe()
+        child = report = None
+        subscription: Subscription | None = None
+        before, reason = leg.bytes, "stopped"
+
+        def heard(line: bytes) -> None:
+            # The hls muxer reports no size ("total_size=N/A"): when its output time goes on,
+            # what it was given counts as moved.
+            key, _, value = line.decode(errors="replace").strip().partition("=")
+            if key == "out_time_us" and value.isdigit() and int(value) and subscription:
+                leg.moved(subscription.delivered)
+
+        try:
+            # It outlives us: at the end of its input it closes its last segment and playlist.
+            child = await Child.start(
+                leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(folder), outlives=True
+            )
+            leg.pid = child.pid
+            close(reading, out_w)
+            reading = out_w = -1
+            report = asyncio.create_task(
+                read_lines(os.fdopen(out_r, "rb"), heard), name=f"{leg.id} report"
+            )
+            subscription = self._hub.subscribe(leg.id, writing, backlog=HLS_BACKLOG)
+            self._on_part(leg, part, folder)
+            code = await child.wait()
+            reason = child.last_words.rpartition("\n")[2] or f"ended with {code}"
+            return Outcome(reason)
+        finally:
+            if subscription is not None:
+                self._hub.unsubscribe(subscription)
+            else:
+                close(writing)
+            close(*(fd for fd in (reading, out_w) if fd >= 0))
+            if child is not None:
+                await self._close(child)
+            if report is not None:
+                await asyncio.wait({report}, timeout=1.0)
+                report.cancel()
+                await asyncio.gather(report, return_exceptions=True)
+            self._on_end(leg, part, folder, leg.bytes - before, reason)
+
+    @staticmethod
+    async def _close(child: Child) -> None:
+        """The end of its input lets ffmpeg finish the part; then the ladder."""
+        waiter = asyncio.ensure_future(child.wait())
+        await asyncio.wait({waiter}, timeout=3.0)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        await child.stop()

@@ -1,0 +1,191 @@
+"""A relay: one try to send the programme to one address, and what its end means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamer.domain.errors import Act
+from streamer.media.child import Child, read_lines, secret_fd
+from streamer.media.hub import Hub
+from streamer.media.leg import Leg, Outcome
+from streamer.media.pipes import close, pipe
+
+QUICK_S = 10.0
+"""A connection that a server closes sooner than this looks like a refused key."""
+REFUSALS_FOR_SURE = 3
+"""So many quick closings in a row, with the server reachable, are a refusal (platforms close
+the connection on a wrong key without a word)."""
+BACKUP_FROM_FAILURE = 2
+
+# What FFmpeg says -> who must act. Order matters; measured against real and stand-in servers.
+REFUSED = re.compile(r"Server error|BadName|Unauthorized|NetStream\.Publish\.Denied", re.I)
+CERTIFICATE = re.compile(r"certificate", re.I)
+UNREACHABLE = re.compile(
+    r"refused|resolve|unreachable|timed out|No route|handshake response|Name or service", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to send. `url` holds the key; `shown` is the same without it."""
+
+    url: str
+    shown: str
+    backup: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(slots=True)
+class RelayEnd:
+    """One interval of delivery that ended."""
+
+    address: Address
+    bytes: int
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Relay:
+    """Sends to one destination; `attempt` is what its leg runs."""
+
+    hub: Hub
+    addresses: Callable[[], Awaitable[tuple[Address, ...]]]
+    """Asked before every try, so that a new key is used at once. May raise StreamerError."""
+    clean: Callable[[str], str]
+    connect_timeout_s: float = 10.0
+    on_connected: Callable[[Leg, Address], None] = lambda leg, address: None
+    on_end: Callable[[Leg, RelayEnd], None] = lambda leg, end: None
+    failures: int = 0
+    refusals: int = 0
+    _index: int = 0
+    _ended: dict[str, Any] = field(default_factory=dict)
+
+    async def attempt(self, leg: Leg) -> Outcome:
+        """One connection, from its start to its end."""
+        addresses = await self.addresses()
+        address = addresses[self._index % len(addresses)]
+        leg.target, leg.detail = address.shown, "backup" if address.backup else ""
+        before = leg.bytes
+        try:
+            outcome = await self._send(leg, address)
+        except asyncio.CancelledError:
+            outcome = Outcome(leg.error or "stopped")
+            raise
+        finally:
+            good_for = leg.good_for
+            if leg.bytes > before:
+                self.on_end(leg, RelayEnd(address, leg.bytes - before, good_for, outcome))
+            self._count(good_for, spare=len(addresses) > 1)
+        return outcome
+
+    def reset(self) -> None:
+        """A person gave a new key or wants a new try."""
+        self.failures = self.refusals = 0
+
+    def _count(self, good_for: float, *, spare: bool) -> None:
+        """Choose the address of the next try: the other one from the second failure on."""
+        if good_for >= QUICK_S:
+            self.failures = self.refusals = 0
+        self.failures += 1
+        if self.failures >= BACKUP_FROM_FAILURE and spare:
+            self._index += 1
+            self.failures = 0
+
+    async def _send(self, leg: Leg, address: Address) -> Outcome:
+        target = secret_fd(json.dumps({"url": address.url, "options": self._options(address)}))
+        reading, writing = pipe()
+        out_r, out_w = pipe()
+        self._ended = {}
+        subscription = None
+        child = None
+        report = None
+        try:
+            child = await Child.start(
+                leg.id,
+                [sys.executable, "-I", "-m", "streamer.media.relay_child", str(target)],
+                stdin=reading, stdout=out_w, pass_fds=(target,), clean=self.clean,
+            )  # fmt: skip
+            leg.pid = child.pid
+            close(reading, out_w, target)
+            reading = out_w = target = -1
+            report = asyncio.create_task(
+                read_lines(os.fdopen(out_r, "rb"), lambda line: self._heard(leg, address, line)),
+                name=f"{leg.id} report",
+            )
+            subscription = self.hub.subscribe(leg.id, writing)
+            await child.wait()
+            await asyncio.wait({report}, timeout=2.0)
+            return self._judge(leg, child)
+        finally:
+            if subscription is not None:
+                self.hub.unsubscribe(subscription)  # end of input: it says goodbye to the server
+            elif writing >= 0:
+                close(writing)
+            close(*(fd for fd in (reading, out_w, target) if fd >= 0))
+            if child is not None:
+                await self._dismiss(child, gently=leg.good_for > 0)
+            if report is not None:
+                report.cancel()
+                await asyncio.gather(report, return_exceptions=True)
+
+    @staticmethod
+    async def _dismiss(child: Child, *, gently: bool) -> None:
+        """Let the child close its stream after the end of its input, but not for long."""
+        if gently and child.returncode is None:
+            waiter = asyncio.ensure_future(child.wait())
+            await asyncio.wait({waiter}, timeout=1.5)
+            waiter.cancel()
+            await asyncio.gather(waiter, return_exceptions=True)
+        await child.kill()
+
+    def _options(self, address: Address) -> dict[str, str]:
+        micro = str(int(self.connect_timeout_s * 1_000_000))
+        options = {"flvflags": "no_duration_filesize", "rw_timeout": micro}
+        if address.url.startswith("rtmps:"):
+            options["tls_verify"] = "1"
+            options["ca_file"] = address.ca_file or "/etc/ssl/certs/ca-certificates.crt"
+        return options
+
+    def _heard(self, leg: Leg, address: Address, line: bytes) -> None:
+        said = json.loads(line)
+        if "ended" in said:
+            self._ended = said["ended"]
+            return
+        if not said["packets"]:  # acknowledged bytes of the greeting are not delivery
+            return
+        moved = said["acked"] if said["acked"] is not None else said["sent"]
+        first = leg.good_for == 0 and leg.state != "RUNNING"
+        leg.moved(moved)
+        if first and leg.state == "RUNNING":
+            self.on_connected(leg, address)
+
+    def _judge(self, leg: Leg, child: Child) -> Outcome:
+        """What the end of a child means: a bad line, or a person who must act."""
+        stage = self._ended.get("stage", "killed")
+        text = self.clean(str(self._ended.get("error", ""))) or f"ended with {child.returncode}"
+        words = f"{text}\n{child.last_words}"
+        if CERTIFICATE.search(words):
+            return Outcome(
+                "the server's certificate is not trusted; correct the address or ca_file"
+                f" ({text})", Act.CORRECT_SETTING,
+            )  # fmt: skip
+        if stage in ("open", "send") and REFUSED.search(words):
+            return Outcome(f"the server refuses the key; give a new key ({text})", Act.SIGN_IN)
+        if stage == "killed":
+            return Outcome(f"the relay process was killed ({text})")
+        hung_up = stage in ("open", "send") and not UNREACHABLE.search(words)
+        self.refusals = self.refusals + 1 if hung_up and leg.good_for < QUICK_S else 0
+        if self.refusals >= REFUSALS_FOR_SURE:
+            return Outcome(
+                f"the server hangs up at once, {self.refusals} times in a row: probably the key"
+                f" is wrong or has expired; check it and restart ({text})", Act.SIGN_IN,
+            )  # fmt: skip
+        return Outcome(f"{stage}: {text}")

@@ -1,0 +1,284 @@
+"""What a feed has delivered and the programme has not shown yet, on one timeline.
+
+Positions are counted in samples of the canvas (48,000 a second) for picture and sound alike, so
+nothing is rounded twice. While the buffer plays, its position moves by exactly one tick per tick of
+the programme: picture and sound keep the distance that their timestamps say, however they arrive.
+
+It begins to play when about 4 pictures are there (`prime`). When it runs dry it holds its position
+and primes again: nothing is lost, the delay grows. When more than 12 pictures are there it skips to
+4, picture and sound together. So a source's clock may differ from ours.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.programme.canvas import Block, Canvas, Picture
+from streamer.programme.sound import FADE_S, SampleRing, Splice
+
+STALE_AFTER = 0.6
+"""Seconds without a new picture after which a feed's picture counts as lost. More than the longest
+buffer (12 pictures), so nothing that is there goes unseen; less than the promised second."""
+FRESH = 0.3
+"""Seconds within which something must have arrived for the feed to wait for it."""
+JUMP_S = 1.0
+"""Seconds by which a timestamp may be off before the feed's timeline is begun anew."""
+LATE_PICTURES = 8
+"""Pictures in a row that came too late to be shown in time, before the delay is made longer."""
+RING_S = 3
+"""Seconds of sound that are kept at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """One tick of a feed. `picture` stays the buffer's own and valid until the next `pull`."""
+
+    picture: Picture | None
+    sound: Block
+    picture_alive: bool
+    sound_alive: bool
+
+    @property
+    def alive(self) -> bool:
+        return self.picture_alive or self.sound_alive
+
+
+@dataclass(slots=True)
+class FeedCounts:
+    """What happened in a buffer since it was made."""
+
+    pictures: int = 0
+    sound_blocks: int = 0
+    holds: int = 0
+    """Times it ran dry and waited."""
+    skips: int = 0
+    """Times it left something out because too much was there."""
+    late: int = 0
+    """Pictures that came after their time."""
+    restarts: int = 0
+    """Timelines begun: by a new reader, or by a jump of the timestamps."""
+
+
+class FeedBuffer:
+    """Thread-safe: one `FeedReader` puts, the mixer pulls once per tick.
+
+    `prime` and `skip` are counts of pictures. A buffer outlives its readers: after a reader ended,
+    the next one begins a new timeline in the same buffer while the last picture is still known.
+    """
+
+    def __init__(
+        self, canvas: Canvas, *, prime: int = 4, skip: int = 12, stale_after: float = STALE_AFTER,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.canvas = canvas
+        self.counts = FeedCounts()
+        self._tick = canvas.samples_per_tick
+        self._delay = prime * self._tick
+        self._limit = skip * self._tick
+        self._room = skip + prime + 4
+        self._jump = round(JUMP_S * canvas.sample_rate)
+        self._stale_after = stale_after
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._pictures: deque[tuple[int, Picture]] = deque()
+        self._ring = SampleRing(RING_S * canvas.sample_rate)
+        self._splice = Splice(round(FADE_S * canvas.sample_rate))
+        self._has_video = self._has_audio = True
+        self._picture: Picture | None = None
+        self._picture_alive = self._sound_alive = self._heard = False
+        self._picture_came = self._sound_came = float("-inf")
+        self._playing = False
+        self._position: int | None = None
+        self._shift = 0
+        self._video_end: int | None = None
+        self._late_run = 0
+
+    # -- the reader's side ------------------------------------------------------------------
+
+    def begin(self, *, video: bool, audio: bool) -> None:
+        """A reader starts; it will bring pictures, sound, or both. The timeline begins anew."""
+        with self._lock:
+            self._has_video, self._has_audio = video, audio
+            self._restart()
+
+    def put_picture(self, position: int, picture: Picture) -> None:
+        """The picture that is shown from `position` on. The buffer keeps `picture`."""
+        with self._lock:
+            if self._video_end is not None:
+                if abs(position + self._tick - self._video_end) > self._jump:
+                    self._restart()
+                elif position < self._video_end - self._tick // 2:
+                    return
+            elif self._jumped(position):
+                self._restart()
+            self._pictures.append((position, picture))
+            self._video_end = position + self._tick
+            self._picture_came = self._monotonic()
+            self.counts.pictures += 1
+            if len(self._pictures) > self._room:
+                self._pictures.popleft()
+            self._notice_late(position)
+
+    def put_sound(self, position: int, samples: NDArray[np.int16]) -> None:
+        """Samples (n, 2) that are heard from `position` on. They are copied."""
+        with self._lock:
+            if self._ring:
+                jumped = abs(position - self._ring.end) > self._jump
+            else:
+                jumped = self._jumped(position - self._shift)
+            if jumped:
+                self._restart()
+            self._ring.put(position, samples)
+            self._sound_came = self._monotonic()
+            self.counts.sound_blocks += 1
+
+    # -- the mixer's side -------------------------------------------------------------------
+
+    def pull(self) -> Pulled:
+        """What belongs to this tick of the programme. Never waits."""
+        with self._lock:
+            now = self._monotonic()
+            if self._playing:
+                self._skip_if_ahead(now)
+            else:
+                self._playing = self._primed(now)
+            if self._playing and self._dry(now):
+                self._playing = False
+                self._late_run = 0
+                self.counts.holds += 1
+            sound = self._play() if self._playing else self._silence(self._tick)
+            self._picture_alive = self._still(self._picture_alive, now - self._picture_came)
+            self._sound_alive = self._still(self._sound_alive, now - self._sound_came)
+            alive = self._picture_alive and self._picture is not None
+            return Pulled(self._picture, sound, alive, self._sound_alive)
+
+    @property
+    def picture_age(self) -> float:
+        """Seconds since the newest picture arrived; infinite when none ever did."""
+        return self._monotonic() - self._picture_came
+
+    # -- inside, with the lock held -----------------------------------------------------------
+
+    def _restart(self) -> None:
+        self._pictures.clear()
+        self._ring.clear()
+        self._position = self._video_end = None
+        self._shift = self._late_run = 0
+        self._playing = False
+        self.counts.restarts += 1
+
+    def _jumped(self, position: int) -> bool:
+        """True when the first of its kind comes far from where the other one plays."""
+        return self._position is not None and abs(position - self._position) > self._jump
+
+    def _notice_late(self, position: int) -> None:
+        """Pictures that always come too late ask for a longer delay (sound waits for them)."""
+        if not self._playing or self._position is None:
+            return
+        if position >= self._position - self._tick // 2:
+            self._late_run = 0
+            return
+        self.counts.late += 1
+        self._late_run += 1
+        # With a second of sound in store the two are too far apart to be brought together.
+        waits = self._ring.end - self._shift - self._position if self._ring else 0
+        if self._late_run >= LATE_PICTURES and waits < self._jump:
+            self._playing = False
+            self._late_run = 0
+            self.counts.holds += 1
+
+    def _ends(self, now: float) -> list[int]:
+        """How far what is coming just now reaches."""
+        ends = []
+        if self._video_end is not None and now - self._picture_came < FRESH:
+            ends.append(self._video_end)
+        if self._ring and now - self._sound_came < FRESH:
+            ends.append(self._ring.end - self._shift)
+        return ends
+
+    def _primed(self, now: float) -> bool:
+        """Enough is there to play; fixes the position when the timeline is a new one."""
+        ends = self._ends(now)
+        if not ends:
+            return False
+        if self._position is None:
+            first = self._pictures[0][0] if self._pictures else None
+            if first is not None and self._ring and abs(first - self._ring.start) > self._jump:
+                # Picture and sound carry timestamps of two clocks: begin both now.
+                self._shift = self._ring.start - first
+                return self._primed_from(first, self._ends(now))
+            starts = [first] if first is not None else []
+            starts += [self._ring.start] if self._ring else []
+            return bool(starts) and self._primed_from(min(starts), ends)
+        return self._primed_from(self._position, ends)
+
+    def _primed_from(self, start: int, ends: list[int]) -> bool:
+        # One of the two was announced and has not come yet: give it twice the time.
+        missing = (self._has_video and self._video_end is None) or (
+            self._has_audio and not self._ring
+        )
+        enough = min(ends) - start >= self._delay * (2 if missing else 1)
+        # The sound must not overrun its ring while it waits for pictures.
+        too_much = max(ends) - start >= self._jump * 3 // 2
+        if not (enough or too_much):
+            return False
+        if self._pictures:
+            # On the grid of the pictures every tick finds exactly one of them.
+            first = self._pictures[0][0]
+            start = first + round((start - first) / self._tick) * self._tick
+        self._position = start
+        return True
+
+    def _skip_if_ahead(self, now: float) -> None:
+        ends = self._ends(now)
+        if self._position is None or not ends or min(ends) - self._position <= self._limit:
+            return
+        too_much = min(ends) - self._position - self._delay
+        self._position += too_much // self._tick * self._tick
+        self._splice.cut()
+        self.counts.skips += 1
+
+    def _dry(self, now: float) -> bool:
+        """What is coming has not come far enough for this tick."""
+        assert self._position is not None
+        wanted = self._position + self._tick
+        if self._ring and now - self._sound_came < FRESH:
+            return self._ring.end - self._shift < wanted
+        if self._ring and self._ring.end - self._shift > self._position:
+            return False
+        return self._video_end is None or self._video_end < wanted - self._tick // 2
+
+    def _play(self) -> Block:
+        assert self._position is not None
+        nearest = self._position + self._tick // 2
+        while self._pictures and self._pictures[0][0] <= nearest:
+            self._picture = self._pictures.popleft()[1]
+        block, first, last = self._ring.read(self._position + self._shift, self._tick)
+        self._position += self._tick
+        if last <= first:
+            return self._silence(self._tick)
+        parts = [self._silence(first)] if first else []
+        if not self._heard:
+            self._splice.cut()
+            self._heard = True
+        parts.append(self._splice.run(block[first:last]))
+        if last < self._tick:
+            parts.append(self._silence(self._tick - last))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _silence(self, count: int) -> Block:
+        if self._heard:
+            self._splice.cut()
+            self._heard = False
+        return self._splice.run(np.zeros((count, 2), dtype=np.float32))
+
+    def _still(self, was: bool, age: float) -> bool:
+        """Alive again only when it plays; alive no longer when nothing came for too long."""
+        return age < self._stale_after and (was or self._playing)

@@ -1,0 +1,369 @@
+"""The mixer: one thread with a steady clock that makes the programme, tick by tick.
+
+Each tick it pulls one picture and one block of sound from every feed, arranges what the wanted
+scene shows, and hands the result to the outputs. A feed that is gone is replaced by the slate by
+itself and comes back by itself; what was wanted is never changed by the mixer. Nothing here waits
+for anybody but the clock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Protocol
+
+import av
+import numpy as np
+import structlog
+from PIL import Image
+
+from streamer.programme.canvas import Block, Canvas, Frame, FramePool, Picture
+from streamer.programme.feed_buffer import FeedBuffer, Pulled
+from streamer.programme.output import Output
+from streamer.programme.scenes import (
+    HALL,
+    SLATE,
+    Change,
+    ClockSlipped,
+    FeedState,
+    MixerFailed,
+    MixerState,
+    OutputDropping,
+    OutputLost,
+    Scene,
+    SceneKind,
+    SceneShown,
+    SourceBack,
+    SourceLost,
+)
+from streamer.programme.sound import FADE_S, Ramp, Splice, decibels
+
+log = structlog.get_logger(__name__)
+
+SLIP_S = 0.5
+"""Seconds of lateness after which the clock is slipped; less is caught up tick by tick."""
+METER_S = 0.2
+"""Seconds that a meter looks back."""
+FAULTS_IN_A_ROW = 50
+"""Ticks that may fail one after the other before the mixer gives up."""
+
+
+class Clock(Protocol):
+    """Where the mixer takes time from; the module `time` is one."""
+
+    def monotonic(self) -> float: ...
+
+    def time(self) -> float: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+
+class SlatePicture(Protocol):
+    """What the mixer needs of a slate."""
+
+    def picture(self, at: float) -> Picture:
+        """The slate as it looks at POSIX second `at`; valid until the next call."""
+        ...
+
+
+@dataclass(slots=True)
+class _Feed:
+    buffer: FeedBuffer
+    gain: Ramp
+    state: FeedState = FeedState.WAITING
+    lost_at: float = 0.0
+
+
+class Mixer:
+    """Makes the programme. Its commands may be called from any thread and return at once.
+
+    `start_tick` is the index of the first tick: a run that takes over goes on counting from the
+    epoch of the programme clock, so that programme time (tick / fps, seconds) stays one timeline.
+    `on_change` is called from the mixer's thread and must be cheap (no lock, no I/O).
+    """
+
+    def __init__(
+        self, canvas: Canvas, slate: SlatePicture, *, start_tick: int = 0,
+        clock: Clock | None = None, on_change: Callable[[Change], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.canvas = canvas
+        self._slate = slate
+        self._clock = clock or SystemClock()
+        self._on_change = on_change
+        self._fade = round(FADE_S * canvas.sample_rate)
+        self._pool = FramePool(canvas)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mixer", daemon=True)
+        # Under the lock: what is wanted, and who takes part.
+        self._wanted, self._muted = SLATE, False
+        self._feeds: dict[str, _Feed] = {}
+        self._outputs: list[Output] = []
+        self._tick_index = start_tick
+        self._last: Frame | None = None
+        self._cut = False
+        # The mixer's thread only.
+        self._shown = self._shown_for = SLATE
+        self._splice = Splice(self._fade)
+        self._peaks: deque[tuple[float, float]] = deque(maxlen=max(1, round(METER_S * canvas.fps)))
+        self._slips = self._faults = self._faults_in_a_row = 0
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread; the first tick is due now."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 3.0) -> bool:
+        """End the programme and close every output; waits up to `timeout` seconds (blocking).
+
+        Returns False when something of it is still there after that.
+        """
+        until = time.monotonic() + timeout
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        with self._lock:
+            outputs, self._outputs = self._outputs, []
+            last, self._last = self._last, None
+        if last is not None:
+            last.release()
+        for output in outputs:
+            output.close(max(0.0, min(1.0, until - time.monotonic() - 0.3)))
+        closed = [output.wait_closed(max(0.0, until - time.monotonic())) for output in outputs]
+        return all(closed) and not self._thread.is_alive()
+
+    @property
+    def running(self) -> bool:
+        """The thread lives. It ends by `stop`, or after `MixerFailed`."""
+        return self._thread.is_alive()
+
+    def take(self, scene: Scene | str) -> None:
+        """Want `scene` from the next tick on. BadInput for a name there is not."""
+        wanted = Scene.parse(scene) if isinstance(scene, str) else scene
+        with self._lock:
+            self._wanted = wanted
+
+    def mute(self, muted: bool) -> None:
+        """Silence the programme whatever the scene, or let it be heard again."""
+        with self._lock:
+            self._muted = muted
+
+    def attach_feed(self, feed_id: str, buffer: FeedBuffer) -> None:
+        """Let `buffer` be the feed `feed_id`; a buffer that was there before is replaced."""
+        with self._lock:
+            known = self._feeds.get(feed_id)
+            if known is None:
+                self._feeds[feed_id] = _Feed(buffer, Ramp(self._fade))
+            elif known.buffer is not buffer:
+                known.buffer = buffer
+                self._cut = True
+
+    def detach_feed(self, feed_id: str) -> None:
+        """Forget the feed `feed_id`; nothing happens when there is none."""
+        with self._lock:
+            if self._feeds.pop(feed_id, None) is not None:
+                self._cut = True
+
+    def attach_output(self, video_fd: int, audio_fd: int, *, name: str = "encoder") -> Output:
+        """Write the programme to an encoder's pipes from a whole tick on (`Output.first_tick`).
+
+        The output owns both descriptors from now on. About a second is kept for a slow start, so
+        the pipes may be attached before the encoder is spawned.
+        """
+        with self._lock:
+            output = Output(
+                self.canvas, video_fd, audio_fd, name=name, first_tick=self._tick_index
+            )  # fmt: skip
+            self._outputs.append(output)
+        return output
+
+    def detach_output(self, output: Output, *, drain: float = 1.0) -> None:
+        """Give `output` nothing more; what waits is written for up to `drain` seconds, then its
+        pipes are closed. Returns at once; `Output.wait_closed` waits."""
+        with self._lock:
+            if output in self._outputs:
+                self._outputs.remove(output)
+        output.close(drain)
+
+    # -- looks --------------------------------------------------------------------------------
+
+    def state(self) -> MixerState:
+        """What it does just now."""
+        with self._lock:
+            peaks = list(self._peaks)
+            return MixerState(
+                tick=self._tick_index, programme_s=self._tick_index / self.canvas.fps,
+                wanted=self._wanted, shown=self._shown, muted=self._muted,
+                peak_db=(
+                    decibels(max((left for left, _ in peaks), default=0.0)),
+                    decibels(max((right for _, right in peaks), default=0.0)),
+                ),
+                feeds={name: feed.state for name, feed in self._feeds.items()},
+                slips=self._slips, faults=self._faults,
+            )  # fmt: skip
+
+    def preview(self, width: int = 480) -> bytes:
+        """The last picture of the programme as a JPEG, `width` pixels wide; empty before the first.
+
+        Takes some milliseconds of the caller's thread, none of the mixer's.
+        """
+        with self._lock:
+            frame = self._last.hold() if self._last is not None else None
+        if frame is None:
+            return b""
+        try:
+            rows = frame.picture.reshape(self.canvas.height * 3 // 2, self.canvas.width)
+            picture = av.VideoFrame.from_ndarray(rows, format="yuv420p")
+        finally:
+            frame.release()
+        height = round(width * self.canvas.height / self.canvas.width / 2) * 2
+        small = picture.reformat(
+            width, height, "rgb24", src_colorspace="ITU709", interpolation="AREA"
+        )
+        jpeg = BytesIO()
+        Image.fromarray(small.to_ndarray()).save(jpeg, "JPEG", quality=70)
+        return jpeg.getvalue()
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        """Ticks at start + n / fps until stopped."""
+        start, ticks = self._clock.monotonic(), 0
+        while not self._stop.is_set():
+            early = start + ticks * self.canvas.tick_s - self._clock.monotonic()
+            if early > 0:
+                self._stop.wait(early)
+                continue
+            if -early > SLIP_S:
+                start -= early
+                self._slips += 1
+                self._tell(ClockSlipped(-early, self._programme_s))
+            if not self._guarded_tick():
+                return
+            ticks += 1
+
+    def _guarded_tick(self) -> bool:
+        """One tick; a fault in it costs that tick, not the meeting. False when it is hopeless."""
+        try:
+            self.tick()
+        except Exception as error:  # the programme goes on; the fault is counted and logged
+            self._faults += 1
+            self._faults_in_a_row += 1
+            if self._faults_in_a_row in (1, FAULTS_IN_A_ROW):
+                log.exception("tick failed", tick=self._tick_index, in_a_row=self._faults_in_a_row)
+            if self._faults_in_a_row >= FAULTS_IN_A_ROW:
+                self._tell(MixerFailed(f"{type(error).__name__}: {error}", self._programme_s))
+                return False
+        else:
+            self._faults_in_a_row = 0
+        return True
+
+    def tick(self) -> None:
+        """Make one tick of the programme. For the mixer's thread (and tests without one)."""
+        with self._lock:
+            wanted, muted, feeds = self._wanted, self._muted, dict(self._feeds)
+            cut, self._cut = self._cut, False
+        if cut:
+            self._splice.cut()
+        pulled = {name: feed.buffer.pull() for name, feed in feeds.items()}
+        for name, feed in feeds.items():
+            self._follow(name, feed, pulled[name].alive)
+        frame = self._pool.take()
+        try:
+            self._show(self._arrange(wanted, pulled, frame.picture), wanted)
+            sound = self._mix(wanted, muted, feeds, pulled)
+        except BaseException:
+            frame.release()
+            raise
+        self._hand_out(frame, sound)
+
+    def _follow(self, name: str, feed: _Feed, alive: bool) -> None:
+        """Notice that a feed was lost or is back."""
+        if alive and feed.state is not FeedState.ALIVE:
+            if feed.state is FeedState.LOST:
+                now = self._programme_s
+                self._tell(SourceBack(name, now, round(now - feed.lost_at, 3)))
+            feed.state = FeedState.ALIVE
+        elif not alive and feed.state is FeedState.ALIVE:
+            feed.state, feed.lost_at = FeedState.LOST, self._programme_s
+            self._tell(SourceLost(name, feed.lost_at))
+
+    def _arrange(self, wanted: Scene, pulled: dict[str, Pulled], picture: Picture) -> Scene:
+        """Paint the wanted scene into `picture`, or the slate; says which of them it was."""
+        if wanted.kind is SceneKind.HALL:
+            hall = pulled.get(HALL.feeds[0])
+            if hall is not None and hall.picture_alive and hall.picture is not None:
+                np.copyto(picture, hall.picture)
+                return wanted
+        np.copyto(picture, self._slate.picture(self._clock.time()))
+        return SLATE
+
+    def _show(self, shown: Scene, wanted: Scene) -> None:
+        if shown != self._shown:
+            automatic = wanted == self._shown_for
+            self._tell(SceneShown(shown, self._programme_s, automatic))
+        self._shown, self._shown_for = shown, wanted
+
+    def _mix(
+        self, wanted: Scene, muted: bool, feeds: dict[str, _Feed], pulled: dict[str, Pulled]
+    ) -> Block:
+        """The sum of what the scene lets be heard. A lost feed is silent by itself."""
+        total = np.zeros((self.canvas.samples_per_tick, 2), dtype=np.float32)
+        for name, feed in feeds.items():
+            feed.gain.target = 0.0 if muted or name not in wanted.feeds else 1.0
+            if feed.gain.gain or feed.gain.target:
+                total += feed.gain.apply(pulled[name].sound)
+        return self._splice.run(total)
+
+    def _hand_out(self, frame: Frame, sound: Block) -> None:
+        """Give the finished tick to every output; from here on the next tick is the present one."""
+        left, right = np.abs(sound).max(axis=0)
+        gone: list[Output] = []
+        dropping: list[tuple[Output, bool]] = []
+        with self._lock:
+            self._peaks.append((float(left), float(right)))
+            for output in self._outputs:
+                was = output.dropping
+                taken = output.offer(frame, sound)
+                if output.ended:
+                    gone.append(output)
+                elif was == taken or (not taken and output.dropped % self.canvas.fps == 0):
+                    dropping.append((output, taken))
+            for output in gone:
+                self._outputs.remove(output)
+            before, self._last = self._last, frame
+            self._tick_index += 1
+        if before is not None:
+            before.release()
+        for output in gone:
+            self._tell(OutputLost(output.name, output.reason, self._programme_s))
+        for output, over in dropping:
+            self._tell(OutputDropping(output.name, output.dropped, over, self._programme_s))
+
+    @property
+    def _programme_s(self) -> float:
+        return self._tick_index / self.canvas.fps
+
+    def _tell(self, change: Change) -> None:
+        if self._on_change is None:
+            return
+        try:
+            self._on_change(change)
+        except Exception:  # whoever listens must not stop the programme
+            log.exception("on_change failed", change=repr(change))
+
+
+__all__ = ["HALL", "SLATE", "Clock", "Mixer", "SlatePicture", "SystemClock"]

@@ -1,0 +1,108 @@
+"""The encoder: raw programme in, transport stream out to the hub. Replaceable behind the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from streamer.config.models import ProgrammeSettings
+from streamer.media import commands
+from streamer.media.child import Child
+from streamer.media.hub import Hub
+from streamer.media.leg import Leg, Outcome
+from streamer.media.pipes import RAW_PIPE_BYTES, close, pipe
+from streamer.programme.mixer import Mixer
+
+READ_BYTES = 262_144
+DRAIN_S = 0.5
+FINISH_S = 1.5
+
+
+class Encoding:
+    """`attempt` is what the encoder's leg runs: one encoder child from its start to its end."""
+
+    def __init__(
+        self,
+        settings: ProgrammeSettings,
+        mixer: Mixer,
+        hub: Hub,
+        binary: str,
+        *,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        self._settings, self._mixer, self._hub = settings, mixer, hub
+        self._binary, self._clean = binary, clean
+
+    async def attempt(self, leg: Leg) -> Outcome:
+        """Encode until the child ends. Its first frame carries the present programme time."""
+        picture_r, picture_w = pipe(RAW_PIPE_BYTES)
+        sound_r, sound_w = pipe()
+        out_r, out_w = pipe()
+        os.set_blocking(out_r, False)
+        output = self._mixer.attach_output(picture_w, sound_w)  # owns the write ends from now on
+        child = None
+        try:
+            offset = output.first_tick / self._settings.fps
+            argv = commands.encoder(self._binary, self._settings, picture_r, sound_r, offset)
+            child = await Child.start(
+                leg.id, argv, stdout=out_w, pass_fds=(picture_r, sound_r), clean=self._clean
+            )
+            leg.pid = child.pid
+            close(picture_r, sound_r, out_w)
+            picture_r = sound_r = out_w = -1
+            self._hub.splice()
+            await self._hand_over(leg, child, out_r)
+            return Outcome(child.last_words.rpartition("\n")[2] or f"ended with {child.returncode}")
+        finally:
+            # An encoder that is still there takes what waits and finishes its last picture.
+            self._mixer.detach_output(output, drain=DRAIN_S if child is not None else 0.0)
+            if child is not None:
+                await self._finish(child, out_r)
+            await asyncio.to_thread(output.wait_closed, DRAIN_S + 1)
+            close(*(fd for fd in (picture_r, sound_r, out_w, out_r) if fd >= 0))
+
+    async def _finish(self, child: Child, out_r: int) -> None:
+        """Let the child end at the end of its input, its last bytes to the hub; then the ladder."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FINISH_S
+        while child.returncode is None and loop.time() < until:
+            self._drain(out_r)
+            await asyncio.sleep(0.02)
+        self._drain(out_r)
+        await child.stop()
+
+    def _drain(self, out_r: int) -> None:
+        try:
+            while data := os.read(out_r, READ_BYTES):
+                self._hub.feed(data)
+        except BlockingIOError:
+            return
+
+    async def _hand_over(self, leg: Leg, child: Child, out_r: int) -> None:
+        """Bytes from the encoder's stdout to the hub until its end."""
+        loop = asyncio.get_running_loop()
+        end: asyncio.Future[None] = loop.create_future()
+        total = 0
+
+        def readable() -> None:
+            nonlocal total
+            try:
+                data = os.read(out_r, READ_BYTES)
+            except BlockingIOError:
+                return
+            if not data:
+                loop.remove_reader(out_r)
+                if not end.done():
+                    end.set_result(None)
+                return
+            total += len(data)
+            self._hub.feed(data)
+            leg.moved(total)
+
+        loop.add_reader(out_r, readable)
+        try:
+            await end
+            await child.wait()
+        finally:
+            loop.remove_reader(out_r)

@@ -1,0 +1,123 @@
+"""The process of one meeting: `python -m streamer.run.main --home DIR --meeting ID --worker ID`.
+
+Addresses of Redis and SQL come by REDIS_URL and DATABASE_URL: they may hold passwords.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import IO
+
+from streamer.config.secrets import Redactor
+from streamer.config.spec import MeetingSpec
+from streamer.domain.errors import StreamerError, Unavailable
+from streamer.run.meeting_run import MeetingRun
+from streamer.store.live import Live
+
+EXIT_BUSY = 75
+"""Another run has the meeting (EX_TEMPFAIL): the worker tries again later."""
+SPEC_S = 10.0
+log = logging.getLogger("streamer.run")
+
+
+class RedactingFormatter(logging.Formatter):
+    """Masks every secret that the run has seen, tracebacks included."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.clean(super().format(record))
+
+
+def lock(folder: Path) -> IO[str] | None:
+    """The lock of the meeting's folder, or None when another run on this machine holds it.
+
+    The kernel gives it back at the very moment a run dies.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / "run.lock", "a+")  # noqa: SIM115  held for the life of the process
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+async def read_spec(live: Live, folder: Path, meeting: str) -> MeetingSpec:
+    """The frozen configuration: from the meeting's folder, else from Redis (then kept on disk)."""
+    path = folder / "spec.json"
+    if path.exists():
+        return MeetingSpec.model_validate_json(await asyncio.to_thread(path.read_bytes))
+    async with asyncio.timeout(SPEC_S):
+        while True:
+            try:
+                text = await live.spec(meeting)
+            except Unavailable:
+                text = None
+            if text is not None:
+                break
+            await asyncio.sleep(0.2)
+    spec = MeetingSpec.model_validate_json(text)
+    fresh = path.with_suffix(".new")
+    await asyncio.to_thread(fresh.write_text, text)
+    fresh.rename(path)
+    return spec
+
+
+async def serve(options: argparse.Namespace, redactor: Redactor) -> None:
+    folder: Path = options.home / "meetings" / options.meeting
+    live = Live.from_url(os.environ["REDIS_URL"])
+    try:
+        spec = await read_spec(live, folder, options.meeting)
+        run = MeetingRun(
+            spec, live, worker=options.worker, ffmpeg=options.ffmpeg,
+            database_url=os.environ.get("DATABASE_URL"), redactor=redactor,
+        )  # fmt: skip
+        task = asyncio.ensure_future(run.run())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await task
+    finally:
+        await live.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="meeting run")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--meeting", required=True)
+    parser.add_argument("--worker", required=True)
+    parser.add_argument("--ffmpeg", type=Path)
+    options = parser.parse_args()
+    redactor = Redactor()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(redactor))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    held = lock(options.home / "meetings" / options.meeting)
+    if held is None:
+        log.warning("another run on this machine has the meeting")
+        sys.exit(EXIT_BUSY)
+    try:
+        asyncio.run(serve(options, redactor))
+    except asyncio.CancelledError:
+        log.info("stopped by a signal")
+        sys.exit(128 + signal.SIGTERM)
+    except StreamerError as error:
+        log.error("%s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,322 @@
+"""The meeting run: owner of everything live about one meeting.
+
+One process per meeting. Its state changes here and nowhere else between PREPARING and ENDING;
+commands come through one inbox, what happened goes to the journal first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from streamer.config.secrets import Redactor
+from streamer.config.spec import MeetingSpec
+from streamer.domain import lifecycle
+from streamer.domain.errors import BadInput, StreamerError, Unavailable
+from streamer.domain.events import Event, EventName
+from streamer.domain.lifecycle import Command
+from streamer.domain.meeting import MeetingState
+from streamer.media import commands, hls
+from streamer.programme import scenes
+from streamer.programme.canvas import Canvas
+from streamer.programme.mixer import Mixer
+from streamer.programme.scenes import HALL, SLATE, Scene
+from streamer.run.chain import Chain, Surroundings
+from streamer.run.clock import ProgrammeClock
+from streamer.run.journal import Journal
+from streamer.run.outbox import Outbox
+from streamer.run.secrets import Secrets
+from streamer.run.slate import slate_of
+from streamer.run.snapshot import Reporter
+from streamer.store.live import CommandMessage, Live
+
+log = logging.getLogger(__name__)
+OFF_AIR_QUIET_S = 1.0
+OFF_AIR_DEADLINE_S = 15.0
+COMPOSE_S = 0.5
+
+
+class MeetingRun:
+    """Create it, then await `run`; it returns when the meeting needs no run any more."""
+
+    def __init__(
+        self,
+        spec: MeetingSpec,
+        live: Live,
+        *,
+        worker: str,
+        ffmpeg: Path | None = None,
+        database_url: str | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self.spec, self.live, self.worker = spec, live, worker
+        self.id = uuid.uuid4().hex[:12]
+        self.folder = spec.home / "meetings" / spec.id
+        self.state = MeetingState.PREPARING
+        self.since = time.time()
+        self.on_air_since: float | None = None
+        self.muted = False
+        self.journal = Journal(self.folder / "as-run.ndjson", spec.id)
+        self.outbox = Outbox(live, self.record)
+        redactor = redactor or Redactor()
+        self._secrets = Secrets(redactor, database_url, spec.home / "secret.key")
+        self._redactor, self._binary = redactor, commands.ffmpeg_path(ffmpeg)
+        self._changed = asyncio.Event()
+        self._done = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
+        self._position = "0"
+        self._loop = asyncio.get_running_loop()
+
+    # Life -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Take the meeting up where it stands and serve it to its end."""
+        await asyncio.to_thread(self.journal.open)
+        resumed = self._recall()
+        clock = await asyncio.to_thread(
+            ProgrammeClock.open, self.folder / "run.json", self.spec.programme.fps
+        )
+        await self._build(clock)
+        self.record(
+            EventName.RUN_STARTED,
+            {"run": self.id, "worker": self.worker, "pid": os.getpid(), "resumed": resumed},
+        )
+        if not resumed:
+            self.record(EventName.CONFIGURATION_FROZEN, {"sha256": self.spec.sha256})
+            self._moved(MeetingState.PLANNED, Command.PREPARE, "schedule", "")
+        self._bring_up()
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "journal": self.journal.keep_durable(),
+                "outbox": self.outbox.run(),
+                "inbox": self._serve_inbox(),
+                "reporter": Reporter(self).run(),
+                "playlist": self._compose(),
+                "done": self._wait_done(),
+            }.items()
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a side task that died is a fault of ours: end loudly, be restarted
+        finally:
+            await self._shut(tasks)
+
+    async def _build(self, clock: ProgrammeClock) -> None:
+        settings = self.spec.programme
+        canvas = Canvas(settings.width, settings.height, settings.fps)
+        slate = await asyncio.to_thread(slate_of, self.spec, canvas)
+        self.mixer = Mixer(
+            canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer
+        )  # fmt: skip
+        self.mixer.take(SLATE)
+        self.chain = Chain(
+            Surroundings(
+                self.spec, self.folder, self._binary, self._secrets, self._redactor,
+                self.record, self._changed.set,
+            ),
+            self.mixer, settings.fps,
+        )  # fmt: skip
+        self.mixer.start()
+
+    def _recall(self) -> bool:
+        """State, sound and place in the inbox as the journal knows them; False when it is new."""
+        for event in self.journal.events:
+            data = event.data
+            match event.name:
+                case EventName.MEETING_STATE_CHANGED:
+                    self.state, self.since = MeetingState(data["to"]), event.at
+                    if self.state is MeetingState.LIVE:
+                        self.on_air_since = event.at
+                case EventName.MUTED:
+                    self.muted = bool(data["muted"])
+                case EventName.COMMAND_DONE | EventName.COMMAND_REFUSED:
+                    self._position = data.get("position", self._position)
+                case EventName.RUN_FINISHED:
+                    self._done.set()
+                case _:
+                    pass
+            self.outbox.put(event)  # what Redis has already, the projection takes once
+        return bool(self.journal.events)
+
+    def _bring_up(self) -> None:
+        """Start what is true in the present state; also after a run before us was killed."""
+        if self._done.is_set():
+            return
+        chain, state = self.chain, self.state
+        if state.running and state is not MeetingState.ENDING:
+            chain.start_sources()
+        if state in (MeetingState.LINE_UP, MeetingState.LIVE):
+            chain.start_programme()
+            chain.start_relays(public=state is MeetingState.LIVE)
+        if state is MeetingState.LIVE:
+            self.mixer.take(HALL)
+            self.mixer.mute(self.muted)
+        if state is MeetingState.ENDING or not state.running:
+            self._ending = asyncio.create_task(self._end(), name="ending")
+
+    async def _shut(self, tasks: list[asyncio.Task[None]]) -> None:
+        if self._ending is not None and not self._ending.done():
+            self._ending.cancel()
+        await self.chain.close()
+        await asyncio.to_thread(self.mixer.stop)
+        await self.outbox.drain(3.0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self.journal.close)
+
+    async def _wait_done(self) -> None:
+        await self._done.wait()
+        await self.outbox.drain(5.0)
+
+    # Record ---------------------------------------------------------------------------------
+
+    def record(self, name: EventName, data: dict[str, Any]) -> Event:
+        """Put one event on record: journal first, then whoever listens. Event loop only."""
+        text = self._redactor.clean(json.dumps(data, ensure_ascii=False))
+        event = self.journal.append(name, json.loads(text))
+        self.outbox.put(event)
+        self._changed.set()
+        return event
+
+    def _from_mixer(self, change: scenes.Change) -> None:
+        """Called in the mixer's thread."""
+        self._loop.call_soon_threadsafe(self._programme_changed, change)
+
+    def _programme_changed(self, change: scenes.Change) -> None:
+        match change:
+            case scenes.SourceLost():
+                self.record(
+                    EventName.SOURCE_LOST, {"feed": change.feed, "programme_s": change.programme_s}
+                )
+            case scenes.SourceBack():
+                self.record(
+                    EventName.SOURCE_BACK,
+                    {"feed": change.feed, "programme_s": change.programme_s,
+                     "seconds": change.seconds},
+                )  # fmt: skip
+            case scenes.SceneShown():
+                self.record(
+                    EventName.SCENE_TAKEN,
+                    {"scene": str(change.scene), "programme_s": change.programme_s,
+                     "automatic": change.automatic, "by": ""},
+                )  # fmt: skip
+            case scenes.MixerFailed():
+                # Nothing can be mended inside: a new process has a picture in three seconds.
+                raise SystemExit(f"the mixer failed: {change.error}")
+            case _:
+                log.warning("programme: %s", change)
+        self._changed.set()
+
+    def _moved(self, before: MeetingState, command: Command, by: str, reason: str) -> None:
+        self.state, self.since = lifecycle.after(before, command), time.time()
+        self.record(
+            EventName.MEETING_STATE_CHANGED,
+            {"from": str(before), "to": str(self.state), "command": str(command), "by": by,
+             "reason": reason},
+        )  # fmt: skip
+
+    # Commands -------------------------------------------------------------------------------
+
+    async def _serve_inbox(self) -> None:
+        while True:
+            try:
+                messages = await self.live.commands(self.spec.id, self._position, block_ms=1000)
+            except Unavailable:
+                await asyncio.sleep(0.5)  # the outbox says it; commands wait in Redis
+                continue
+            for position, message in messages:
+                self._position = position
+                self._answer(position, message)
+
+    def _answer(self, position: str, message: CommandMessage) -> None:
+        """Do one command; the answer is an event that carries its id."""
+        head = {"id": message.id, "command": str(message.command), "by": message.by,
+                "position": position}  # fmt: skip
+        try:
+            self.do(message.command, message.args, message.by)
+        except StreamerError as error:
+            self.record(EventName.COMMAND_REFUSED, {**head, "error": error.as_dict()})
+        else:
+            self.record(EventName.COMMAND_DONE, head)
+
+    def do(self, command: Command, args: dict[str, Any], by: str) -> None:
+        """Carry out one command. Raises NotAllowed or BadInput and changes nothing then."""
+        lifecycle.after(self.state, command)
+        match command:
+            case Command.LINE_UP:
+                self._moved(self.state, command, by, "")
+                self.chain.start_programme()
+                self.chain.start_relays(public=False)
+            case Command.GO_LIVE:
+                self._moved(self.state, command, by, "")
+                self.on_air_since = time.time()
+                self.chain.start_relays(public=True)
+                self.mixer.mute(self.muted)
+                self.mixer.take(HALL)
+            case Command.END | Command.CANCEL | Command.POSTPONE:
+                self._moved(self.state, command, by, str(args.get("reason", "")))
+                self._ending = asyncio.create_task(self._end(), name="ending")
+            case Command.SLATE:
+                self.mixer.take(SLATE)
+            case Command.TAKE_SCENE:
+                self.mixer.take(Scene.parse(str(args.get("scene", ""))))
+            case Command.MUTE:
+                self.muted = bool(args.get("muted", True))
+                self.mixer.mute(self.muted)
+                self.record(EventName.MUTED, {"muted": self.muted, "by": by})
+            case Command.RESTART_LEG:
+                self.chain.restart(str(args.get("leg", "")))
+            case _:
+                raise BadInput(
+                    f"'{command}' has nothing to act on: no conference link is configured",
+                    code="no_link", command=str(command),
+                )  # fmt: skip
+        self._changed.set()
+
+    async def _end(self) -> None:
+        """Slate and silence first, then outputs, OFF AIR from bytes, recorders last."""
+        was_on_air = self.on_air_since is not None
+        self.mixer.take(SLATE)
+        self.mixer.mute(True)
+        if was_on_air and self.chain.legs.running("encoder"):
+            await asyncio.sleep(self.spec.schedule.off_air_slate.total_seconds())
+        await self.chain.close_relays()
+        if await self.chain.off_air(OFF_AIR_QUIET_S, OFF_AIR_DEADLINE_S):
+            self.record(EventName.OFF_AIR_CONFIRMED, {"seconds": OFF_AIR_QUIET_S})
+        await self.chain.close_programme()
+        await asyncio.to_thread(hls.write_composed, self.folder, True)
+        self.record(EventName.RUN_FINISHED, {"run": self.id})
+        self._done.set()
+
+    # The viewing copy -----------------------------------------------------------------------
+
+    async def _compose(self) -> None:
+        """Keep the composed playlist as new as the parts; a disk in trouble is said once."""
+        trouble = False
+        while True:
+            await asyncio.sleep(COMPOSE_S)
+            if not self.chain.legs.running("recorder:b"):
+                continue
+            try:
+                await asyncio.to_thread(hls.write_composed, self.folder, False)
+            except OSError as error:
+                if not trouble:
+                    self.record(
+                        EventName.DISK_PROBLEM,
+                        {"path": str(self.folder), "error": error.strerror or str(error),
+                         "act": "correct_setting"},
+                    )  # fmt: skip
+                trouble = True
+            else:
+                if trouble:
+                    self.record(EventName.DISK_RECOVERED, {"path": str(self.folder)})
+                trouble = False
