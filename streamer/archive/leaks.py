@@ -23,6 +23,8 @@ _SHAPES: dict[str, re.Pattern[str]] = {
     "a passphrase": re.compile(r"[?&,](?:passphrase|streamid|key|token)=(?!\*\*\*)[^&\s\"']{4,}"),
     "a password in an address": re.compile(r"\b[a-z][a-z0-9+]*://[^/\s\"'@]*:[^/\s\"'@*]+@"),
 }
+SHORTEST = 6
+"""Characters a known secret must have to be looked for."""
 _RTMP = re.compile(r"rtmps?://[^\s\"'<>,]+")
 
 
@@ -32,6 +34,17 @@ def find(text: str, known: Collection[str] = ()) -> list[str]:
     for match in _RTMP.finditer(text):
         if holds_key(match.group().partition(f"/{HIDDEN}")[0]):
             kinds.add("a stream key in an address")
-    if any(secret in text for secret in known if len(secret) >= 4):
+    if any(_stands_in(secret, text) for secret in known):
         kinds.add("a known secret")
     return sorted(kinds)
+
+
+def _stands_in(secret: str, text: str) -> bool:
+    """True when the secret stands in the text as a word of its own.
+
+    A key such as `live` or `test`, or one that is part of a longer word, would be found in every
+    package and proves nothing.
+    """
+    if len(secret) < SHORTEST or secret not in text:
+        return False
+    return re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", text) is not None

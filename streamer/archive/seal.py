@@ -32,6 +32,8 @@ STALL_S = 120.0
 """Seconds without a block read or written after which the disk counts as hung."""
 SLOWEST = 2_000_000
 """Bytes a second below which storing counts as hung; a minute is added for small packages."""
+LEAVE_S = 10.0
+"""Seconds that a cancelled step has to come to its end."""
 NICE = 10
 """How far sealing stands back behind live meetings on the same machine."""
 
@@ -121,13 +123,25 @@ async def seal(
 
 
 async def _store(store: ArchiveStore, stage: Path, key: str, length: int) -> None:
+    """Hand the package to the store. Cancelled, it first lets the store come to an end.
+
+    A store works in a thread that cannot be stopped; a second attempt that began beside it would
+    find its half-built tree.
+    """
+    task = asyncio.create_task(store.put_tree(stage, key), name=f"store {key}")
+    task.add_done_callback(_look_at)
     try:
-        async with asyncio.timeout(60 + length / SLOWEST):
-            await store.put_tree(stage, key)
-    except TimeoutError:
+        await asyncio.wait({task}, timeout=60 + length / SLOWEST)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LEAVE_S)
+        task.cancel()
+        raise
+    if not task.done():
+        task.cancel()
         raise Unavailable(
             f"the archive did not take the package {key} in time", code="archive_hangs", key=key
-        ) from None
+        )
+    await task
 
 
 async def _verify(worker: "_Worker", store: ArchiveStore, key: str) -> bag.Totals:
@@ -164,8 +178,7 @@ class _Worker:
         meter = Meter()
         future: Future[T] = self._pool.submit(work, meter)
         done = asyncio.wrap_future(future)
-        # Looked at here as well, so that an end nobody waits for any more is not reported.
-        done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        done.add_done_callback(_look_at)
         try:
             while not done.done():
                 await asyncio.wait({done}, timeout=TICK_S)
@@ -176,7 +189,13 @@ class _Worker:
         finally:
             meter.stop.set()
             if not done.done():
-                await asyncio.wait({done}, timeout=2.0)
+                await asyncio.wait({done}, timeout=LEAVE_S)
+
+
+def _look_at(ended: "asyncio.Future[T]") -> None:
+    """Take the error of a step that was left, so that asyncio does not report it as forgotten."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _stand_back() -> None:

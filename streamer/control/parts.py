@@ -14,8 +14,9 @@ from streamer.control import private_redis
 from streamer.control.preparing import Preparing
 from streamer.control.scheduler import Scheduler
 from streamer.control.sealing import Sealing
+from streamer.control.spares import WorkerSettings
 from streamer.control.up import default_database, everything
-from streamer.control.worker import Worker, WorkerSettings, worker_id
+from streamer.control.worker import Worker, worker_id
 from streamer.domain.clockcheck import check_time_zones
 from streamer.domain.errors import BadInput
 from streamer.store.archive_store import FolderStore
@@ -77,6 +78,7 @@ async def secrets_of(configs: Path) -> AsyncIterator[SecretStore]:
 async def run_web(configs: Path) -> None:
     """Serve until cancelled."""
     async with _stores(configs) as (configuration, database, live):
+        await database.migrate()
         records, service = Records(database), configuration.service
         context = WebContext(
             records=records, live=live, configuration=configuration,

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from streamer.archive import journal
 from streamer.archive.seal import Sealed, seal
 from streamer.config.secrets import resolve
 from streamer.config.spec import MeetingSpec
@@ -92,8 +93,10 @@ class Sealing:
 
     async def _tell(self, meeting: Meeting, name: EventName, data: dict[str, object]) -> None:
         """Put an event on record after the run's journal was closed."""
-        events = await self._records.as_run(meeting.id, limit=100_000)
-        seq = max((event.seq for event in events), default=0) + 1
+        known = await self._records.as_run(meeting.id, limit=100_000)
+        path = self._home / "meetings" / meeting.id / "as-run.ndjson"
+        written = (await asyncio.to_thread(journal.read, path)).events
+        seq = max((event.seq for event in (*known, *written)), default=0) + 1
         event = Event(meeting.id, seq, time.time(), name, dict(data))
         await self._records.apply(event)
         try:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.control.spares import Spares, WorkerSettings
 from streamer.domain.errors import Unavailable
-from streamer.run.main import EXIT_BUSY
+from streamer.run.lock import EXIT_BUSY, holder
 from streamer.store.live import Live, run_lease
 
 TAKE_OVER_MS = 8000
@@ -31,21 +30,9 @@ QUICK_S = 20.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """What a worker needs; addresses go to its runs by environment."""
-
-    id: str
-    home: Path
-    redis_url: str
-    database_url: str | None
-    capacity: int
-    ffmpeg: Path | None = None
-
-
 def worker_id(home: Path) -> str:
-    """Stable over restarts: the machine and its home."""
-    return f"{socket.gethostname()}:{home}"
+    """Stable over restarts: the machine and its home; STREAMER_WORKER where several share both."""
+    return os.environ.get("STREAMER_WORKER") or f"{socket.gethostname()}:{home}"
 
 
 class Worker:
@@ -56,12 +43,15 @@ class Worker:
         self._claims: dict[str, str] = {}
         """Meeting -> message id."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._state = settings.home / "worker.json"
+        self._spares = Spares(settings)
+        name = hashlib.sha256(settings.id.encode()).hexdigest()[:12]
+        self._state = settings.home / "workers" / f"{name}.json"
 
     async def run(self) -> None:
         """Adopt what ran before, then claim and renew until cancelled."""
         await self._adopt()
         renewing = asyncio.create_task(self._renew(), name="renew claims")
+        sparing = asyncio.create_task(self._spares.run(), name="spare run")
         try:
             while True:
                 try:
@@ -70,12 +60,13 @@ class Worker:
                     log.warning("cannot claim: %s", error)
                     await asyncio.sleep(0.5)
         finally:
-            tasks = [renewing, *self._tasks.values()]
+            tasks = [renewing, sparing, *self._tasks.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _adopt(self) -> None:
+        await asyncio.to_thread(self._state.parent.mkdir, parents=True, exist_ok=True)
         with contextlib.suppress(OSError, ValueError):
             self._claims = json.loads(await asyncio.to_thread(self._state.read_text))
         for meeting in list(self._claims):
@@ -117,39 +108,18 @@ class Worker:
     async def _one_run(self, meeting: str) -> int:
         """One run from start, or from adoption, to its end; its exit code (0: nothing to do)."""
         folder = self._settings.home / "meetings" / meeting
-        living = await asyncio.to_thread(living_run, folder)
-        if living is not None:
-            log.info("adopted the run of %s (pid %d)", meeting, living)
-            await _wait_for_end(living)
+        living = await asyncio.to_thread(holder, folder)
+        if living is not None and living.here:
+            log.info("adopted the run of %s (pid %d)", meeting, living.pid)
+            await _wait_for_end(living.pid)
             return EXIT_BUSY if not await asyncio.to_thread(_finished, folder) else 0
-        if await self._elsewhere(meeting):
+        if living is not None or await self._elsewhere(meeting):
             await asyncio.sleep(1.0)
             return EXIT_BUSY
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        process = await asyncio.to_thread(self._spawn, meeting, folder)
+        process = await self._spares.take(meeting)
         await _wait_for_end(process.pid)
         return await asyncio.to_thread(process.wait)
-
-    def _spawn(self, meeting: str, folder: Path) -> subprocess.Popen[bytes]:
-        """Not asyncio's subprocess: that one kills its child when the agent's loop closes."""
-        settings = self._settings
-        environment = {**os.environ, "REDIS_URL": settings.redis_url}
-        if settings.database_url:
-            environment["DATABASE_URL"] = settings.database_url
-        argv = [
-            sys.executable, "-m", "streamer.run.main", "--home", str(settings.home),
-            "--meeting", meeting, "--worker", settings.id,
-        ]  # fmt: skip
-        if settings.ffmpeg:
-            argv += ["--ffmpeg", str(settings.ffmpeg)]
-        out = os.open(folder / "run.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-        try:
-            return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
-                start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(out)
 
     async def _elsewhere(self, meeting: str) -> bool:
         """True while another worker's run renews the lease of this meeting."""
@@ -190,21 +160,6 @@ class Worker:
         fresh.rename(self._state)
 
 
-def living_run(folder: Path) -> int | None:
-    """Pid of the run that holds the folder's lock; None when nobody does. Blocking."""
-    import fcntl
-
-    try:
-        with open(folder / "run.lock", "r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or 0) or None
-    except (OSError, ValueError):
-        return None
-    return None
-
-
 def _finished(folder: Path) -> bool:
     """True when the journal says that its run was finished."""
     try:
@@ -233,14 +188,14 @@ async def _wait_for_end(pid: int) -> None:
 
 async def stop_run(folder: Path, seconds: float) -> bool:
     """Ask the run of a folder to stop (SIGTERM); True when it ended in time."""
-    pid = await asyncio.to_thread(living_run, folder)
-    if pid is None:
-        return True
+    living = await asyncio.to_thread(holder, folder)
+    if living is None or not living.here:
+        return living is None
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(living.pid, signal.SIGTERM)
     try:
         async with asyncio.timeout(seconds):
-            await _wait_for_end(pid)
+            await _wait_for_end(living.pid)
     except TimeoutError:
         return False
     return True

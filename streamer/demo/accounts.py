@@ -185,12 +185,13 @@ class Account:
     async def _on_publish(self, request: web.Request) -> web.Response:
         form = await request.post()
         accepted = form.get("name") == self.key
-        self._publishes.append(Publish(time.time(), accepted))
+        at = time.time()
+        self._publishes.append(Publish(at, accepted))
         if not accepted:
             return web.Response(status=403)
         # A redirect renames the stream: the file does not carry the key in its name, and two
         # publishes within one second never share a file.
-        stream = f"{self.name}-{len(self._publishes):05d}"
+        stream = f"{self.name}-{int(at * 1000)}-{len(self._publishes):05d}"
         return web.Response(status=302, headers={"Location": stream})
 
     async def _until_it_listens(self) -> None:

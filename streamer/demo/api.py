@@ -38,7 +38,7 @@ class Api:
             found = await self.archived(meeting)
         except StreamerError:
             return False
-        address = found.get("playlist")
+        address = found.get("watch")
         if not address:
             return False
         async with self._session.get(f"{self.base}{address}") as answer:

@@ -18,17 +18,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
-import psutil
 
 from streamer.config.loader import load
 from streamer.control.parts import records_of
 from streamer.control.up import Everything, everything
-from streamer.control.worker import living_run
 from streamer.demo import judging, stage
 from streamer.demo.api import Api
 from streamer.demo.watching import Arrivals, KeyHunt
 from streamer.domain.errors import StreamerError
 from streamer.domain.roles import Role
+from streamer.run.lock import holder
 
 LEAD_S = 24
 """From planning to the start: enough to prepare, line up and see the slate."""
@@ -72,13 +71,10 @@ class Demo:
         if self._options.ingest not in ("srt", "rtmp"):
             raise StreamerError("--ingest is srt or rtmp", code="unknown_ingest")
         home = self._options.home or Path(tempfile.mkdtemp(prefix="streamer-demo-"))
-        set_ = await asyncio.to_thread(
-            stage.build, home.resolve(), self._options.port, self._options.ingest
-        )
-        configuration = await asyncio.to_thread(load, set_.configs)
         self._tell("starting three stand-in accounts and the service")
-        await set_.open()
+        set_ = await stage.build(home.resolve(), self._options.port, self._options.ingest)
         try:
+            configuration = await asyncio.to_thread(load, set_.configs)
             async with everything(configuration, set_.configs) as running:
                 try:
                     return await self._play_all(set_, running)
@@ -209,11 +205,11 @@ class Demo:
         os.kill(pids[0], signal.SIGKILL)
 
     async def _kill_run(self, running: Everything) -> None:
-        pid = await asyncio.to_thread(living_run, running.home / "meetings" / self.story.meeting)
-        if pid is None:
+        living = await asyncio.to_thread(holder, running.home / "meetings" / self.story.meeting)
+        if living is None:
             raise StreamerError("no meeting run is there to be killed", code="no_run")
         self.story.note("run killed")
-        psutil.Process(pid).kill()
+        os.kill(living.pid, signal.SIGKILL)
 
     # Waiting --------------------------------------------------------------------------------
 
@@ -230,7 +226,7 @@ class Demo:
     async def _until_watchable(self, api: Api) -> None:
         """Wait until the archive serves the closed playlist."""
         async with asyncio.timeout(60):
-            while not await api.watchable(self.story.meeting):
+            while not await api.watchable(self.story.meeting):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         self.story.note("watchable")
         self._tell("the recording is watchable in the archive")

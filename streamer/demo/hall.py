@@ -143,7 +143,8 @@ class HallEncoder:
     def argv(self) -> list[str]:
         """The command line of one connection; the counter goes on where time is."""
         form = self.form
-        first = round((time.monotonic() - self._began) * form.fps)
+        # ffmpeg begins half a second ahead of time; a second for each try keeps numbers apart.
+        first = round((time.monotonic() - self._began + self.tries) * form.fps)
         graphs = []
         if form.video:
             graphs.append(picture_graph(form, first) + "[out0]")
@@ -173,8 +174,8 @@ def video_options(form: Form) -> list[str]:
     gop = str(form.fps * form.gop_s)
     rate = f"{form.video_kbps}k"
     return [
-        "-c:v", "libx264", "-preset", "superfast", "-threads", "1", "-profile:v", "high", "-bf", "0",
-        "-pix_fmt", "yuv420p", "-b:v", rate, "-maxrate", rate, "-bufsize", rate,
+        "-c:v", "libx264", "-preset", "superfast", "-threads", "1", "-profile:v", "high",
+        "-bf", "0", "-pix_fmt", "yuv420p", "-b:v", rate, "-maxrate", rate, "-bufsize", rate,
         "-g", gop, "-keyint_min", gop, "-sc_threshold", "0",
         "-fps_mode", "vfr" if form.variable_rate else "cfr",
     ]  # fmt: skip

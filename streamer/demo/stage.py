@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,57 +61,70 @@ class Stage:
 
     home: Path
     configs: Path
-    port: int
     accounts: dict[str, Account]
     hall: HallEncoder
     canaries: tuple[str, ...]
     """Every key of this demonstration: none may be found anywhere."""
 
-    async def open(self) -> None:
-        for account in self.accounts.values():
-            await account.start()
-
     async def close(self) -> None:
         await self.hall.stop()
-        for account in self.accounts.values():
-            account.thaw()
-            await account.stop()
+        await close_accounts(self.accounts)
 
 
-def build(home: Path, port: int, ingest: str) -> Stage:
-    """Write the configuration and make, but not start, accounts and hall. Blocking.
+async def close_accounts(accounts: dict[str, Account]) -> None:
+    for account in accounts.values():
+        account.thaw()
+        await account.stop()
+
+
+async def build(home: Path, port: int, ingest: str) -> Stage:
+    """Start the accounts, make (not start) the hall, write the configuration.
 
     The first two accounts can be connected before the start without being public (previewable),
     the third is public on its first byte and speaks RTMPS.
     """
+    accounts = {
+        name: Account(
+            name, home / "accounts" / name, key=f"canary-{secrets.token_hex(12)}",
+            tls=name == "third",
+        )
+        for name in NAMES
+    }  # fmt: skip
+    try:
+        for account in accounts.values():
+            await account.start()
+        return await asyncio.to_thread(_furnish, home, port, ingest, accounts)
+    except BaseException:
+        await close_accounts(accounts)
+        raise
+
+
+def _furnish(home: Path, port: int, ingest: str, accounts: dict[str, Account]) -> Stage:
     configs = home / "configs"
     (configs / "regions").mkdir(parents=True, exist_ok=True)
-    keys = {name: f"canary-{secrets.token_hex(12)}" for name in NAMES}
-    accounts = {
-        name: Account(name, home / "accounts" / name, key=keys[name], tls=name == "third")
-        for name in NAMES
-    }
-    hall_secret = f"canary-{secrets.token_hex(12)}"
-    os.environ[HALL_VARIABLE] = hall_secret
-    ingest_port = free_port()
-    field = "passphrase" if ingest == "srt" else "key"
+    secret = f"canary-{secrets.token_hex(12)}"
+    os.environ[HALL_VARIABLE] = secret
+    ingest_port = free_port(socket.SOCK_DGRAM if ingest == "srt" else socket.SOCK_STREAM)
     text = REGION_FILE.format(
-        ingest=ingest, port=ingest_port, secret=f"{field}: env:{HALL_VARIABLE}"
-    )
-    for name, account in accounts.items():
-        variable = f"DEMO_KEY_{name.upper()}"
-        os.environ[variable] = keys[name]
-        text += DESTINATION.format(
-            id=name, name=NAMES[name], url=account.address, variable=variable,
-            previewable="false" if name == "third" else "true",
-        )  # fmt: skip
-        if account.certificate:
-            text += f"    ca_file: {account.certificate}\n"
+        ingest=ingest, port=ingest_port,
+        secret=f"{'passphrase' if ingest == 'srt' else 'key'}: env:{HALL_VARIABLE}",
+    ) + "".join(_destination(account) for account in accounts.values())  # fmt: skip
     (configs / "regions" / f"{REGION}.yaml").write_text(text)
-    port = port or free_port()
-    (configs / "streamer.yaml").write_text(SERVICE.format(home=home / "var", port=port))
+    service = SERVICE.format(home=home / "var", port=port or free_port())
+    (configs / "streamer.yaml").write_text(service)
     if ingest == "srt":
-        hall = HallEncoder(f"srt://127.0.0.1:{ingest_port}", passphrase=hall_secret)
+        hall = HallEncoder(f"srt://127.0.0.1:{ingest_port}", passphrase=secret)
     else:
-        hall = HallEncoder(f"rtmp://127.0.0.1:{ingest_port}/live/{hall_secret}")
-    return Stage(home, configs, port, accounts, hall, (*keys.values(), hall_secret))
+        hall = HallEncoder(f"rtmp://127.0.0.1:{ingest_port}/live/{secret}")
+    keys = (account.key for account in accounts.values())
+    return Stage(home, configs, accounts, hall, (*keys, secret))
+
+
+def _destination(account: Account) -> str:
+    variable = f"DEMO_KEY_{account.name.upper()}"
+    os.environ[variable] = account.key
+    text = DESTINATION.format(
+        id=account.name, name=NAMES[account.name], url=account.address, variable=variable,
+        previewable="false" if account.name == "third" else "true",
+    )  # fmt: skip
+    return text + (f"    ca_file: {account.certificate}\n" if account.certificate else "")

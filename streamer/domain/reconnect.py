@@ -16,7 +16,7 @@ class Reconnect:
     """The tries of one leg. Pure: the caller brings the seconds that data flowed."""
 
     pauses: tuple[float, ...] = PAUSES
-    random: random.Random = field(default_factory=random.Random)
+    dice: random.Random = field(default_factory=random.Random)
     failures: int = 0
 
     def lost(self, good_for: float) -> float:
@@ -25,7 +25,7 @@ class Reconnect:
             self.failures = 0
         pause = self.pauses[min(self.failures, len(self.pauses) - 1)]
         self.failures += 1
-        return pause * self.random.uniform(1 - JITTER, 1 + JITTER)
+        return pause * self.dice.uniform(1 - JITTER, 1 + JITTER)
 
     def reset(self) -> None:
         """A person asked for a restart: begin again at once."""

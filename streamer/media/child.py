@@ -90,6 +90,14 @@ class Child:
         """The last lines of stderr, redacted."""
         return "\n".join(self.stderr)
 
+    @property
+    def cause(self) -> str:
+        """Why it ended, in one line: what it said first of its last words, else its exit code.
+
+        ffmpeg names the cause first and its consequences after that.
+        """
+        return self.stderr[0] if self.stderr else f"ended with {self.returncode}"
+
     async def wait(self) -> int:
         """Wait for the end (no deadline: a live leg may run for hours) and for its last words."""
         code = await self._process.wait()

@@ -34,7 +34,7 @@ def encoder(
     """
     picture = ffmpeg.input(
         f"pipe:{video_fd}", format="rawvideo", pixel_format="yuv420p",
-        video_size=f"{settings.width}x{settings.height}", framerate=settings.fps,
+        video_size=(settings.width, settings.height), framerate=settings.fps,
         probesize=32, analyzeduration=0, thread_queue_size=8,
     )  # fmt: skip
     sound = ffmpeg.input(
@@ -65,7 +65,8 @@ def feed(binary: str, settings: ProgrammeSettings, source: list[str]) -> list[st
     """
     size = f"{settings.width}:{settings.height}"
     return [
-        binary, *COMMON, "-v", "warning", *source,
+        # One thread and low delay: threads would keep back a picture each, and show it late.
+        binary, *COMMON, "-v", "warning", "-threads", "1", "-flags", "low_delay", *source,
         "-map", "0:v:0?", "-map", "0:a:0?",
         "-vf", f"fps={settings.fps},scale={size}:force_original_aspect_ratio=decrease,"
                f"pad={size}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p",
@@ -118,14 +119,20 @@ def test_input(settings: ProgrammeSettings) -> list[str]:
 
 def hls_recorder(binary: str, part_s: int) -> list[str]:
     """The transport stream on stdin to one part of the viewing copy, in the current folder."""
+    # copyts keeps programme time in every part; MP4 wants AAC without its ADTS headers.
     source = ffmpeg.input(
-        "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, fflags="nobuffer"
-    )
+        "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, fflags="nobuffer",
+        copyts=None,
+    )  # fmt: skip
     out = ffmpeg.output(
-        source, "index.m3u8", format="hls", c="copy", map="0",
-        hls_time=part_s, hls_segment_type="fmp4", hls_playlist_type="event",
-        hls_fmp4_init_filename="init.mp4", hls_segment_filename="seg-%05d.m4s", start_number=1,
-        hls_flags="independent_segments+program_date_time", progress="pipe:1", stats_period=0.5,
+        source, "index.m3u8", format="hls", map="0",
+        **{
+            "c": "copy", "bsf:a": "aac_adtstoasc",
+            "hls_time": part_s, "hls_segment_type": "fmp4", "hls_playlist_type": "event",
+            "hls_fmp4_init_filename": "init.mp4", "hls_segment_filename": "seg-%05d.m4s",
+            "start_number": 1, "hls_flags": "independent_segments+program_date_time",
+            "progress": "pipe:1", "stats_period": 0.5,
+        },
     )  # fmt: skip
     return _argv(binary, out, "warning")
 

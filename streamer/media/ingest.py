@@ -13,13 +13,15 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
-
-from aiohttp import web
 
 from streamer.domain.errors import Act, Unavailable
 from streamer.media.child import Child
 from streamer.media.leg import Leg, Outcome
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 APPLICATION = "live"
 MODULES = (
@@ -132,7 +134,7 @@ class RtmpIngest:
                 f"port {self.port} is taken by another program; free it or give the source"
                 " another port in the region's file", Act.WAIT,
             )  # fmt: skip
-        return Outcome(words.rpartition("\n")[2] or f"ended with {child.returncode}")
+        return Outcome(child.cause)
 
     async def _listens(self) -> bool:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
@@ -147,6 +149,9 @@ class RtmpIngest:
     async def _serve_callback(self) -> None:
         if self._runner is not None:
             return
+        # Loaded here: a run without RTMP ingest starts a third of a second sooner without it.
+        from aiohttp import web
+
         app = web.Application()
         app.router.add_post("/publish", self._publish)
         app.router.add_post("/done", self._done)
@@ -158,6 +163,8 @@ class RtmpIngest:
         self._callback = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
 
     async def _publish(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
         form = parse_qs((await request.read()).decode(errors="replace"))
         name = form.get("name", [""])[0]
         if not hmac.compare_digest(name.encode(), self._key.encode()):
@@ -167,6 +174,8 @@ class RtmpIngest:
         return web.Response(status=302, headers={"Location": self._alias})
 
     async def _done(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
         self.published.clear()
         return web.Response()
 

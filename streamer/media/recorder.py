@@ -69,8 +69,12 @@ class Master:
             if not ended.done():
                 ended.set_result(reason)
 
+        told = False
+
         def moved(total: int) -> None:
-            if leg.bytes == 0 or leg.state != "RUNNING":
+            nonlocal told
+            if not told:
+                told = True
                 self._on_part(leg, part, path)
             leg.moved(total)
 
@@ -219,8 +223,8 @@ class HlsRecorder:
             )
             subscription = self._hub.subscribe(leg.id, writing, backlog=HLS_BACKLOG)
             self._on_part(leg, part, folder)
-            code = await child.wait()
-            reason = child.last_words.rpartition("\n")[2] or f"ended with {code}"
+            await child.wait()
+            reason = child.cause
             return Outcome(reason)
         finally:
             if subscription is not None:

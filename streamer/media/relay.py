@@ -26,7 +26,9 @@ BACKUP_FROM_FAILURE = 2
 
 # What FFmpeg says -> who must act. Order matters; measured against real and stand-in servers.
 REFUSED = re.compile(r"Server error|BadName|Unauthorized|NetStream\.Publish\.Denied", re.I)
-CERTIFICATE = re.compile(r"certificate", re.I)
+BUSY = re.compile(r"already publishing|already in use|stream busy", re.I)
+"""The server still holds our last connection: it lets go by itself."""
+CERTIFICATE = re.compile(r"certificate verify failed|unable to get local issuer|not trusted", re.I)
 UNREACHABLE = re.compile(
     r"refused|resolve|unreachable|timed out|No route|handshake response|Name or service", re.I
 )
@@ -161,7 +163,7 @@ class Relay:
             return
         if not said["packets"]:  # acknowledged bytes of the greeting are not delivery
             return
-        moved = said["acked"] if said["acked"] is not None else said["sent"]
+        moved = said["taken"] if said["taken"] is not None else said["sent"]
         first = leg.good_for == 0 and leg.state != "RUNNING"
         leg.moved(moved)
         if first and leg.state == "RUNNING":
@@ -172,15 +174,17 @@ class Relay:
         stage = self._ended.get("stage", "killed")
         text = self.clean(str(self._ended.get("error", ""))) or f"ended with {child.returncode}"
         words = f"{text}\n{child.last_words}"
-        if CERTIFICATE.search(words):
+        if stage == "killed":
+            return Outcome(f"the relay process was killed ({text})")
+        if stage == "open" and CERTIFICATE.search(words):
             return Outcome(
                 "the server's certificate is not trusted; correct the address or ca_file"
                 f" ({text})", Act.CORRECT_SETTING,
             )  # fmt: skip
+        if BUSY.search(words):
+            return Outcome(f"the server still holds the last connection ({text})")
         if stage in ("open", "send") and REFUSED.search(words):
             return Outcome(f"the server refuses the key; give a new key ({text})", Act.SIGN_IN)
-        if stage == "killed":
-            return Outcome(f"the relay process was killed ({text})")
         hung_up = stage in ("open", "send") and not UNREACHABLE.search(words)
         self.refusals = self.refusals + 1 if hung_up and leg.good_for < QUICK_S else 0
         if self.refusals >= REFUSALS_FOR_SURE:

@@ -237,7 +237,7 @@ class FeedBuffer:
         return True
 
     def _skip_if_ahead(self, now: float) -> None:
-        ends = self._ends(now)
+        ends = self._ends(now) or ([] if self._video_end is None else [self._video_end])
         if self._position is None or not ends or min(ends) - self._position <= self._limit:
             return
         too_much = min(ends) - self._position - self._delay

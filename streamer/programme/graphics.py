@@ -102,20 +102,19 @@ def fit_text(text: str, box: Box, font: Path, *, largest: int, smallest: int) ->
     with an ellipsis: nothing ever leaves the box.
     """
     words = text.split()
-    for size in range(largest, smallest - 1, -1):
-        loaded = load_font(font, size)
-        if any(loaded.getlength(word) > box.width for word in words) and size > smallest:
-            continue
-        lines = _wrap(words, loaded, box.width)
-        fitted = FittedText(tuple(lines), size, loaded)
-        if fitted.height <= box.height:
-            return fitted
-    loaded = load_font(font, smallest)
-    room = max(1, box.height // round(smallest * LEADING))
-    lines = _wrap(words, loaded, box.width)
+    best, too_large = smallest, largest + 1
+    while best < too_large - 1:
+        size = (best + too_large) // 2
+        if _fits(words, box, load_font(font, size), size):
+            best = size
+        else:
+            too_large = size
+    loaded = load_font(font, best)
+    room = _room(box, best)
+    lines = _wrap(words, loaded, box.width, room + 1)
     if len(lines) > room:
         lines = [*lines[: room - 1], _shorten(lines[room - 1], loaded, box.width)]
-    return FittedText(tuple(lines), smallest, loaded)
+    return FittedText(tuple(lines), best, loaded)
 
 
 def draw_text(
@@ -130,7 +129,25 @@ def draw_text(
         draw.text(where, line, font=fitted.font, fill=colour, anchor="mm")
 
 
-def _wrap(words: Sequence[str], font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+def _room(box: Box, size: int) -> int:
+    """Lines of `size` that find room in `box`; at least one."""
+    return max(1, box.height // round(size * LEADING))
+
+
+def _fits(words: Sequence[str], box: Box, font: ImageFont.FreeTypeFont, size: int) -> bool:
+    """All words find room at this size, none of them broken."""
+    if any(font.getlength(word) > box.width for word in set(words)):
+        return False
+    room = _room(box, size)
+    return round(size * LEADING) <= box.height and (
+        len(_wrap(words, font, box.width, room + 1)) <= room
+    )
+
+
+def _wrap(
+    words: Sequence[str], font: ImageFont.FreeTypeFont, width: int, most: int
+) -> list[str]:  # fmt: skip
+    """Lines of whole words; no further than `most` lines, which is all the caller looks at."""
     lines: list[str] = []
     line = ""
     for word in words:
@@ -140,9 +157,11 @@ def _wrap(words: Sequence[str], font: ImageFont.FreeTypeFont, width: int) -> lis
             continue
         if line:
             lines.append(line)
+        if len(lines) >= most:
+            return lines[:most]
         *full, line = _break(word, font, width)
         lines += full
-    return [*lines, line] if line else lines
+    return [*lines, line][:most] if line else lines[:most]
 
 
 def _break(word: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

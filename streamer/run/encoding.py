@@ -53,7 +53,7 @@ class Encoding:
             picture_r = sound_r = out_w = -1
             self._hub.splice()
             await self._hand_over(leg, child, out_r)
-            return Outcome(child.last_words.rpartition("\n")[2] or f"ended with {child.returncode}")
+            return Outcome(child.cause)
         finally:
             # An encoder that is still there takes what waits and finishes its last picture.
             self._mixer.detach_output(output, drain=DRAIN_S if child is not None else 0.0)

@@ -36,21 +36,16 @@ class Journal:
     def open(self) -> None:
         """Read what is there, cut a torn last line off, open for appending. Blocking."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = 0
         if self.path.exists():
             raw = self.path.read_bytes()
-            for line in raw.splitlines(keepends=True):
-                try:
-                    event = Event.from_json(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                self.events.append(event)
-                whole += len(line)
+            whole = raw.rfind(b"\n") + 1
+            for line in raw[:whole].splitlines():
+                # A damaged line, or one of a newer version, stays where it is: it is evidence.
+                with contextlib.suppress(ValueError):
+                    self.events.append(Event.from_json(line))
             if whole < len(raw):
                 os.truncate(self.path, whole)
-        self._seq = self.events[-1].seq if self.events else 0
+        self._seq = max((event.seq for event in self.events), default=0)
         self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
     def append(self, name: EventName, data: dict[str, Any]) -> Event:

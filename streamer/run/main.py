@@ -1,28 +1,27 @@
-"""The process of one meeting: `python -m streamer.run.main --home DIR --meeting ID --worker ID`.
+"""The process of one meeting: `python -m streamer.run.main --home DIR --worker ID`.
 
-Addresses of Redis and SQL come by REDIS_URL and DATABASE_URL: they may hold passwords.
+It loads everything, then waits for its meeting as one JSON line on standard input. Addresses of
+Redis and SQL come by REDIS_URL and DATABASE_URL: they may hold passwords.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
+import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import IO
 
 from streamer.config.secrets import Redactor
 from streamer.config.spec import MeetingSpec
 from streamer.domain.errors import StreamerError, Unavailable
+from streamer.run.lock import EXIT_BUSY, hold
 from streamer.run.meeting_run import MeetingRun
 from streamer.store.live import Live
 
-EXIT_BUSY = 75
-"""Another run has the meeting (EX_TEMPFAIL): the worker tries again later."""
 SPEC_S = 10.0
 log = logging.getLogger("streamer.run")
 
@@ -36,25 +35,6 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redactor.clean(super().format(record))
-
-
-def lock(folder: Path) -> IO[str] | None:
-    """The lock of the meeting's folder, or None when another run on this machine holds it.
-
-    The kernel gives it back at the very moment a run dies.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = open(folder / "run.lock", "a+")  # noqa: SIM115  held for the life of the process
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    file.seek(0)
-    file.truncate()
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
 
 
 async def read_spec(live: Live, folder: Path, meeting: str) -> MeetingSpec:
@@ -94,10 +74,27 @@ async def serve(options: argparse.Namespace, redactor: Redactor) -> None:
         await live.close()
 
 
+def wait_for_meeting(home: Path) -> str | None:
+    """As a spare: wait on standard input for a meeting; None when nobody needs this process.
+
+    From then on everything that is said goes to the log of the meeting.
+    """
+    line = sys.stdin.readline()
+    if not line:
+        return None
+    meeting = str(json.loads(line)["meeting"])
+    folder = home / "meetings" / meeting
+    folder.mkdir(parents=True, exist_ok=True)
+    out = os.open(folder / "run.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    os.dup2(out, sys.stdout.fileno())
+    os.dup2(out, sys.stderr.fileno())
+    os.close(out)
+    return meeting
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="meeting run")
+    parser = argparse.ArgumentParser(prog="meeting run", description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--meeting", required=True)
     parser.add_argument("--worker", required=True)
     parser.add_argument("--ffmpeg", type=Path)
     options = parser.parse_args()
@@ -105,7 +102,10 @@ def main() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RedactingFormatter(redactor))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    held = lock(options.home / "meetings" / options.meeting)
+    options.meeting = wait_for_meeting(options.home)
+    if options.meeting is None:
+        return
+    held = hold(options.home / "meetings" / options.meeting)
     if held is None:
         log.warning("another run on this machine has the meeting")
         sys.exit(EXIT_BUSY)

@@ -301,13 +301,13 @@ class MeetingRun:
 
     async def _compose(self) -> None:
         """Keep the composed playlist as new as the parts; a disk in trouble is said once."""
-        trouble = False
+        composer, trouble = hls.Composer(self.folder), False
         while True:
             await asyncio.sleep(COMPOSE_S)
             if not self.chain.legs.running("recorder:b"):
                 continue
             try:
-                await asyncio.to_thread(hls.write_composed, self.folder, False)
+                await asyncio.to_thread(composer.write, False)
             except OSError as error:
                 if not trouble:
                     self.record(

@@ -89,7 +89,7 @@ class Feed:
                 f"port {self.source.port} is taken by another program; free it or give the source"
                 " another port in the region's file", Act.WAIT,
             )  # fmt: skip
-        return Outcome(words.rpartition("\n")[2] or "the source ended")
+        return Outcome(child.cause)
 
     async def _input(self, leg: Leg) -> tuple[list[str], tuple[int, ...]]:
         """The input flags, and descriptors that the child must inherit."""

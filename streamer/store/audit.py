@@ -25,9 +25,7 @@ async def write_audit(
     """Add a row within the transaction of what it tells of. `detail` must hold no secret."""
     await db.lock(conn, "audit")
     last = (
-        await conn.execute(
-            sa.select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limit(1)
-        )
+        await conn.execute(sa.select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limit(1))
     ).first()
     row = {
         "id": last.id + 1 if last else 1, "at": datetime.now(UTC), "who": who, "what": what,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,9 +44,13 @@ class Database:
     async def open(url: str) -> Database:
         """Open `sqlite:///path` or `postgresql://…` and make sure that it answers.
 
-        Raises BadInput for an address that is none, Unavailable when nothing answers there.
+        The folder of a SQLite file is made. Raises BadInput for an address that is none or a
+        folder that cannot be made, Unavailable when nothing answers there.
         """
-        db = Database(_engine(_address(url)))
+        address = _address(url)
+        if address.get_backend_name() == "sqlite":
+            await asyncio.to_thread(_make_folder, Path(str(address.database)).parent)
+        db = Database(_engine(address))
         try:
             async with db.read() as conn:
                 await conn.execute(sa.text("SELECT 1"))
@@ -103,6 +109,16 @@ def _address(url: str) -> URL:
     if driver.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
         raise BadInput("SQLite needs the path of a file", code="wrong_database_url")
     return parsed.set(drivername=driver)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the folder of the database cannot be made: {error}",
+            code="database_folder", path=str(folder), error=error.strerror or str(error),
+        ) from error  # fmt: skip
 
 
 def _engine(url: URL) -> AsyncEngine:

@@ -40,9 +40,7 @@ class PlanRecords(AuditRecords):
                 "id": meeting.id, "state": str(meeting.state), "reason": meeting.reason,
                 "created_at": datetime.now(UTC),
             }  # fmt: skip
-            made = await conn.execute(
-                self._db.insert(m).values(**values).on_conflict_do_nothing()
-            )
+            made = await conn.execute(self._db.insert(m).values(**values).on_conflict_do_nothing())
             if not made.rowcount:
                 raise BadInput(
                     f"there is a meeting '{meeting.id}' already", code="id_taken", id=meeting.id

@@ -20,12 +20,14 @@ MAX_CONNECTIONS = 1000
 """Every blocking read holds a connection of its own; the pages' event streams are the many."""
 # Answers of a Redis that lives but cannot serve just now: memory or disk full, a replica after a
 # failover. They pass, or somebody is already being called for them. The library has classes for
-# some; the others are known by their first word, which a pipeline prefixes with its own.
+# some; the others are known by a word, at the beginning or after what a pipeline ("caused error:")
+# or the scripts of Redis 6 (" -") put before it.
 _PASSING = (
     faults.OutOfMemoryError, faults.ReadOnlyError, faults.ClusterDownError,
     faults.MasterDownError, faults.TryAgainError,
 )  # fmt: skip
-_PASSING_TEXT = re.compile(r"(?:^|caused error: )(?:MISCONF|OOM|READONLY|NOREPLICAS|LOADING)\b")
+_REFUSED = (faults.AuthenticationError, faults.AuthorizationError)
+_PASSING_TEXT = re.compile(r"(?:^|caused error: | -)(?:MISCONF|OOM|READONLY|NOREPLICAS|LOADING)\b")
 
 StreamEntry = tuple[str, dict[str, str]]
 """Id of a stream's entry and its fields."""
@@ -63,13 +65,14 @@ class RedisLink:
         try:
             async with asyncio.timeout(seconds):
                 yield self.client
-        except (
-            faults.AuthenticationError, faults.AuthorizationError, faults.NoPermissionError
-        ) as error:  # fmt: skip
-            raise RedisRefused(error=str(error)) from error
         except (faults.ConnectionError, faults.TimeoutError, OSError) as error:
-            # The TimeoutError of asyncio is an OSError.
+            # The TimeoutError of asyncio is an OSError. A refused password comes as itself or, at
+            # the first call of a connection, as the cause of a ConnectionError.
+            if isinstance(error, _REFUSED) or isinstance(error.__cause__, _REFUSED):
+                raise RedisRefused(error=str(error)) from error
             raise _unavailable(error) from error
+        except faults.NoPermissionError as error:
+            raise RedisRefused(error=str(error)) from error
         except faults.ResponseError as error:
             if isinstance(error, _PASSING) or _PASSING_TEXT.search(str(error)):
                 raise _unavailable(error) from error

@@ -26,8 +26,12 @@ return 1
 # Claiming for oneself resets the idle time; only while it is still one's own, or a worker that
 # was away for long would take the meeting back from the one that took it over.
 _TOUCH = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local mine = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
+local mine = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
+if mine.err then
+  -- Nobody has taken any work since Redis was emptied, so nobody has this either.
+  if string.sub(mine.err, 1, 7) == 'NOGROUP' then return 0 end
+  return mine
+end
 if #mine == 0 then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, ARGV[2], 'JUSTID')
 return 1

@@ -153,7 +153,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     # Subscribe before reading what was, so that nothing falls between the two.
     with request.app[FAN].subscribe(meeting.id) as subscriber:
         await response.prepare(request)
-        await _write(response, f"retry: 1000\nevent: hello\ndata: {_compact({'now': time.time()})}\n\n")
+        await _write(response, f"retry: 1000\n\nevent: hello\ndata: {time.time()}\n\n")
         if last is not None:
             last = await _catch_up(request, response, meeting.id, last)
         await _pump(request, response, subscriber, last if last is not None else -1)
@@ -196,7 +196,7 @@ async def _pump(
                 return
             checked = time.monotonic()
         if item is None:
-            await _write(response, ": still here\n\n")
+            await _write(response, ": still here\n\nevent: beat\ndata: 0\n\n")
             continue
         kind, data = item
         if kind != "as_run":

@@ -10,10 +10,9 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
-from aiohttp_session import session_middleware
 
 from streamer.web import i18n, media, pages, public
-from streamer.web.auth import Gate, cookie_storage
+from streamer.web.auth import Gate
 from streamer.web.context import CONTEXT, FAN, GATE, LANGUAGES, READER, SCRUBBER, WebContext
 from streamer.web.endpoints import register
 from streamer.web.fan import Fan
@@ -22,6 +21,7 @@ from streamer.web.meetings import MeetingReader
 from streamer.web.render import PAGES, Pages, error_page
 from streamer.web.routes import API
 from streamer.web.scrub import Scrubber
+from streamer.web.sessions import cookie_storage, sessions_middleware
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def create_app(context: WebContext) -> web.Application:
         client_max_size=BODY_BYTES,
         middlewares=[
             _headers_middleware(secure),
-            session_middleware(cookie_storage(context.home, secure=secure)),
+            sessions_middleware(cookie_storage(context.home, secure=secure)),
             i18n.language_middleware,
             errors_middleware(error_page),
         ],
@@ -94,7 +94,7 @@ async def serve(
     """
     app = create_app(context)
     runner = web.AppRunner(
-        app, access_log_class=AccessLog, access_log=log, shutdown_timeout=SHUTDOWN_S
+        app, access_log_class=AccessLog, shutdown_timeout=SHUTDOWN_S
     )
     await runner.setup()
     try:
@@ -104,9 +104,10 @@ async def serve(
             ready(_address(runner))
         stopped = asyncio.create_task(stop.wait(), name="web:stop")
         try:
-            await asyncio.wait({stopped, app[FAN_TASK]}, return_when=asyncio.FIRST_COMPLETED)
+            fan = app[FAN_TASK]
+            await asyncio.wait((stopped, fan), return_when=asyncio.FIRST_COMPLETED)
             if not stopped.done():
-                await app[FAN_TASK]  # a reader that died stops the service, loudly
+                await fan  # a reader that died stops the service, loudly
         finally:
             stopped.cancel()
             await asyncio.gather(stopped, return_exceptions=True)
@@ -114,7 +115,7 @@ async def serve(
         await runner.cleanup()
 
 
-FAN_TASK: web.AppKey[asyncio.Task[None]] = web.AppKey("fan_task", asyncio.Task)
+FAN_TASK = web.AppKey("fan_task", asyncio.Task[None])
 
 
 async def _fan_of_events(app: web.Application) -> AsyncIterator[None]:
@@ -122,6 +123,7 @@ async def _fan_of_events(app: web.Application) -> AsyncIterator[None]:
     app[FAN_TASK] = task
     yield
     app[FAN].stop()
+    task.cancel()  # it only reads
     try:
         async with asyncio.timeout(SHUTDOWN_S):
             await asyncio.gather(task, return_exceptions=True)
@@ -166,7 +168,7 @@ class AccessLog(AbstractAccessLogger):
     """One line per request, without query string and without anything of the headers."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        self.logger.info(
+        log.info(
             "request", method=request.method, path=request.path, status=response.status,
             bytes=response.body_length, seconds=round(time, 3), remote=request.remote,
         )  # fmt: skip

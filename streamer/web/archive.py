@@ -37,7 +37,7 @@ PUBLIC_DATA: dict[EventName, tuple[str, ...]] = {
     EventName.OFF_AIR_CONFIRMED: ("seconds",),
     EventName.PACKAGE_SEALED: ("files", "bytes", "manifest_sha256"),
 }
-"""Lines of the as-run log that the page shows, and what of them: no names of staff, no addresses."""
+"""What the page shows of the as-run log: no names of staff, no addresses of callers."""
 
 
 async def list_archive(request: web.Request) -> web.Response:

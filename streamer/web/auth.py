@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
-from pathlib import Path
 
 from aiohttp import web
-from aiohttp_session import Session, get_session
-from aiohttp_session.cookie_storage import EncryptedCookieStorage
-from cryptography.fernet import Fernet
 
 from streamer.domain.roles import Right, Role, may
 from streamer.store.records import Records
 from streamer.web.context import GATE
 from streamer.web.faults import Forbidden, FormExpired, NotSignedIn, TooManyTries
+from streamer.web.sessions import SESSION
 
-SESSION_AGE_S = 14 * 3600
-"""A session lasts a working day with its longest meeting."""
-COOKIE = "streamer_session"
-KEY_FILE = "web-session.key"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
@@ -59,26 +51,6 @@ class Identity:
 IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
 
 
-def cookie_storage(home: Path, *, secure: bool) -> EncryptedCookieStorage:
-    """The encrypted cookie of sessions; its key is made on first use, readable by us alone."""
-    path = home / KEY_FILE
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-    else:
-        key = Fernet.generate_key()
-        with os.fdopen(handle, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-    return EncryptedCookieStorage(
-        Fernet(key), cookie_name=COOKIE, max_age=SESSION_AGE_S, httponly=True,
-        samesite="Lax", secure=secure,
-    )  # fmt: skip
-
-
 class Gate:
     """Recognises sessions and tokens."""
 
@@ -95,7 +67,7 @@ class Gate:
             if row is None:
                 raise NotSignedIn("the token is not known or was revoked", code="wrong_token")
             return Identity(f"token:{row.name}", Role(row.role), None, by_session=False)
-        session = await get_session(request)
+        session = request[SESSION]
         name = session.get("user")
         if not isinstance(name, str):
             return None
@@ -118,9 +90,9 @@ class Gate:
         return self._users
 
 
-async def csrf_of(request: web.Request) -> str:
+def csrf_of(request: web.Request) -> str:
     """The token that forms and scripts of this session must send back."""
-    session = await get_session(request)
+    session = request[SESSION]
     token = session.get("csrf")
     if not isinstance(token, str):
         token = secrets.token_urlsafe(32)
@@ -132,7 +104,7 @@ async def check_csrf(request: web.Request) -> None:
     """FormExpired unless an unsafe request carries the session's token."""
     if request.method in SAFE_METHODS:
         return
-    session = await get_session(request)
+    session = request[SESSION]
     expected = session.get("csrf")
     given = request.headers.get(CSRF_HEADER)
     if given is None and request.content_type in (
@@ -167,13 +139,12 @@ def guarded(handler: Handler, right: Right | None) -> Handler:
     return guard
 
 
-async def open_session(request: web.Request, name: str) -> Session:
+def open_session(request: web.Request, name: str) -> None:
     """Begin the session of a person who signed in: everything of the old one is dropped."""
-    session = await get_session(request)
+    session = request[SESSION]
     session.invalidate()
     session["user"] = name
     session["csrf"] = secrets.token_urlsafe(32)
-    return session
 
 
 class SignInLimit:

@@ -37,11 +37,14 @@ def arguments(body: CommandBody) -> dict[str, Any]:
             f"{needed}: is missing; '{command}' needs it",
             code="wrong_fields", field=needed, fields={needed: "is missing"},
         )  # fmt: skip
-    takes = {needed} if needed else {"reason"} if command in TAKES_REASON else set()
+    takes = {needed} if needed else set()
+    if command in TAKES_REASON:
+        takes = {"reason"}
     for name in given:
         if name not in takes:
+            possible_here = ", ".join(takes) or "nothing"
             raise BadInput(
-                f"{name}: '{command}' does not take it; it takes {', '.join(filter(None, takes)) or 'nothing'}",
+                f"{name}: '{command}' does not take it; it takes {possible_here}",
                 code="wrong_fields", field=name, fields={name: "does not belong here"},
             )  # fmt: skip
     return given

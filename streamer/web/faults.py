@@ -132,7 +132,8 @@ def errors_middleware(page: ErrorPage) -> Middleware:
             raise  # the browser went away or reads too slowly: nobody is left to answer
         except Exception:
             log.exception("request_failed", method=request.method, path=request.path)
-            found, status = StreamerError("a fault of the service; it was logged", code="our_fault"), 500
+            found = StreamerError("a fault of the service; it was logged", code="our_fault")
+            status = 500
         if wants_page(request):
             return await page(request, found, status)
         return answer(found, status=status)
@@ -142,7 +143,8 @@ def errors_middleware(page: ErrorPage) -> Middleware:
 
 def _translated(error: web.HTTPException) -> StreamerError:
     code, message, act = HTTP_WORDS.get(
-        error.status, ("bad_request", f"the request was refused: {error.reason}", Act.CORRECT_SETTING)
+        error.status,
+        ("bad_request", f"the request was refused: {error.reason}", Act.CORRECT_SETTING),
     )
     found = StreamerError(message, code=code)
     found.act = act

@@ -91,12 +91,6 @@ def clock(instant: datetime, zone: str = "UTC") -> str:
     return instant.astimezone(ZoneInfo(zone)).strftime("%H:%M")
 
 
-def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
 def size(count: float) -> str:
     """Bytes in the unit that reads well: 12.3 MB (decimal, as disks are sold)."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -104,3 +98,18 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} TB"
+
+
+def clock_s(instant: datetime, zone: str = "UTC") -> str:
+    """The time of day of an instant in `zone`, with seconds: 10:00:07."""
+    return instant.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
+
+
+def offset_minutes(instant: datetime, zone: str) -> int:
+    """Minutes by which `zone` is ahead of UTC at `instant`.
+
+    Given to scripts instead of the zone's name: browsers that were not updated since 2024 still
+    believe that Almaty is at UTC+6.
+    """
+    ahead = instant.astimezone(ZoneInfo(zone)).utcoffset()
+    return int(ahead.total_seconds() // 60) if ahead is not None else 0

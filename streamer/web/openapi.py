@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from streamer import __version__
 from streamer.web.endpoints import Endpoint
 from streamer.web.models import ErrorAnswer
 
@@ -32,7 +32,7 @@ def describe(endpoints: tuple[Endpoint, ...], server: str | None) -> dict[str, A
         "openapi": "3.1.0",
         "info": {
             "title": "Meeting streamer",
-            "version": __version__,
+            "version": _version(),
             "description": "Plan, run and watch reporting meetings. Times are UTC unless they"
             " are called wall times. Every error is {\"error\": {code, message, act, tried}}.",
         },
@@ -48,6 +48,13 @@ def describe(endpoints: tuple[Endpoint, ...], server: str | None) -> dict[str, A
     if server:
         document["servers"] = [{"url": server}]
     return document
+
+
+def _version() -> str:
+    try:
+        return version("meeting-streamer")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "0"
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

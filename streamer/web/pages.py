@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
-from aiohttp_session import get_session
 
 from streamer.config.models import RegionConfig
 from streamer.domain.errors import StreamerError, Unavailable
@@ -18,6 +17,7 @@ from streamer.web.context import CONTEXT, GATE, LANGUAGES, READER
 from streamer.web.faults import NotSignedIn, TooManyTries, status_of
 from streamer.web.i18n import LANGUAGE
 from streamer.web.render import page
+from streamer.web.sessions import SESSION
 
 LIMIT: web.AppKey[SignInLimit] = web.AppKey("limit", SignInLimit)
 LOG_LINES = 200
@@ -51,7 +51,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     except StreamerError as error:
         return await _refused(request, error, name, target)
     limit.succeeded(address, name)
-    await open_session(request, user.name)
+    open_session(request, user.name)
     request.app[GATE].forget_users()
     await records.audit(user.name, "signed_in", {"address": address})
     raise web.HTTPSeeOther(target)
@@ -74,7 +74,7 @@ async def _refused(
 async def logout(request: web.Request) -> web.StreamResponse:
     """Sign out."""
     await check_csrf(request)
-    session = await get_session(request)
+    session = request[SESSION]
     name = session.get("user")
     session.invalidate()
     if isinstance(name, str):

@@ -51,10 +51,7 @@ def changed(
     wall = body.starts if body.starts is not None else meeting.wall_start
     length = int((meeting.ends_at - meeting.starts_at).total_seconds() / 60)
     ends: str | int
-    if body.ends is not None:
-        ends = body.ends
-    else:
-        ends = length
+    ends = body.ends if body.ends is not None else length
     starts_at, ends_at = _times(wall, ends, region.time_zone)
     if body.starts is not None or body.ends is not None:
         _check_times(starts_at, ends_at, now)

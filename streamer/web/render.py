@@ -40,7 +40,8 @@ def _environment(languages: i18n.Languages, language: str) -> jinja2.Environment
         languages.catalogue(language), newstyle=True
     )
     environment.filters.update(
-        when=i18n.when, clock=i18n.clock, duration=i18n.duration, size=i18n.size,
+        when=i18n.when, clock=i18n.clock, size=i18n.size,
+        clock_s=i18n.clock_s, offset_minutes=i18n.offset_minutes,
         compact=lambda value: json.dumps(value, ensure_ascii=False, default=str),
         word=lambda key, table: languages.text(language, table[str(key)]),
     )  # fmt: skip
@@ -59,7 +60,7 @@ async def page(
     language = request.get(LANGUAGE, i18n.DEFAULT)
     known: dict[str, Any] = {
         "who": who,
-        "csrf": await csrf_of(request) if who or template == "login.html" else "",
+        "csrf": csrf_of(request) if who or template == "login.html" else "",
         "here": request.path,
         "switch": {
             name: "?" + urlencode({**request.query, "lang": name}) for name in i18n.LANGUAGES

@@ -136,7 +136,6 @@ CONSOLE: dict[str, str] = {
     "no_picture": N_("No picture"),
     "sure_end": N_("End the meeting everywhere? Picture and sound go to the slate, then off air."),
     "sure_cancel": N_("Cancel the meeting? It cannot be taken back."),
-    "muted": N_("Sound is off"),
     "sound": N_("Sound off"),
     "sound_back": N_("Sound on"),
     "yes": N_("yes"),
@@ -149,7 +148,6 @@ CONSOLE: dict[str, str] = {
     "disk_free": N_("Disk: %(size)s free"),
     "sealing": N_("The package is being sealed"),
     "not_sent": N_("Could not be sent: no connection. Try again."),
-    "planned": N_("The meeting is planned."),
 }
 FIELDS: dict[str, str] = {
     "region": N_("Region"),
@@ -157,7 +155,7 @@ FIELDS: dict[str, str] = {
     "title.ru": N_("Title in Russian"),
     "title.en": N_("Title in English"),
     "starts": N_("Start"),
-    "ends": N_("Length, minutes"),
+    "ends": N_("Minutes"),
     "speaker": N_("Speaker"),
     "hall": N_("Hall"),
     "destinations": N_("Accounts"),

@@ -41,10 +41,12 @@ async def make(
 
 
 @asynccontextmanager
-async def push(recording: Path, url: str, *options: str) -> AsyncIterator[Child]:
-    """A real ffmpeg that sends `recording` to `url` in real time."""
-    argv: Sequence[str] = [
-        ffmpeg_path(), "-nostdin", "-nostats", "-v", "error", "-re", "-i", str(recording),
+async def push(
+    recording: Path, url: str, *options: str, source: Sequence[str] = ("-re",)
+) -> AsyncIterator[Child]:
+    """A real ffmpeg that sends `recording` to `url`, in real time unless `source` says else."""
+    argv = [
+        ffmpeg_path(), "-nostdin", "-nostats", "-v", "error", *source, "-i", str(recording),
         "-c", "copy", *options, "-f", "flv", "-flvflags", "no_duration_filesize", url,
     ]  # fmt: skip
     child = await Child.start("push", argv)

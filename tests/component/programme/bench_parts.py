@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
@@ -147,10 +149,12 @@ class Stage:
 class Feed:
     """A feed child and its reader."""
 
-    def __init__(self, canvas: Canvas, buffer: FeedBuffer, argv: list[str]) -> None:
+    def __init__(
+        self, canvas: Canvas, buffer: FeedBuffer, argv: list[str], stdin: int = subprocess.DEVNULL
+    ) -> None:
         read_end, write_end = os.pipe()
         self.buffer = buffer
-        self.child = subprocess.Popen(argv, stdout=write_end, stdin=subprocess.DEVNULL)
+        self.child = subprocess.Popen(argv, stdout=write_end, stdin=stdin)
         os.close(write_end)
         self.reader = FeedReader(read_end, buffer, name="hall")
         self.reader.start()
@@ -175,19 +179,23 @@ def stage(canvas: Canvas, **more: object) -> Iterator[Stage]:
 
 
 def feed_argv(
-    canvas: Canvas, *source: str, maps: str = "av", threads: str = ""
+    canvas: Canvas, *source: str, maps: str = "av"
 ) -> list[str]:  # fmt: skip
-    """The command line of a feed child."""
+    """The command line of a feed child.
+
+    The muxer holds a picture back until its sound came, ten seconds by default: a sound track that
+    falls silent would stop the picture. 0.2 s is what it may wait here.
+    """
     size = f"{canvas.width}:{canvas.height}"
     picture = ["-map", "0:v:0?"] if "v" in maps else []
     sound = ["-map", "0:a:0?"] if "a" in maps else []
     return [
-        FFMPEG, "-v", "error", "-nostdin", *source, *picture, *sound,
+        FFMPEG, "-v", "error", "-nostdin", "-threads", "2", *source, *picture, *sound,
         "-vf", f"fps={canvas.fps},scale={size}:force_original_aspect_ratio=decrease,"
         f"pad={size}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p",
         "-af", "aresample=48000:async=1000", "-ac", "2",
         "-c:v", "rawvideo", "-c:a", "pcm_s16le",
-        "-max_interleave_delta", "400000", "-f", "nut", "-flush_packets", "1", "pipe:1",
+        "-max_interleave_delta", "200000", "-f", "nut", "-flush_packets", "1", "pipe:1",
     ]  # fmt: skip
 
 
@@ -209,6 +217,33 @@ def flash_and_beep(
         check=True, timeout=60,
     )  # fmt: skip
     return path
+
+
+def camera_whose_sound_pauses(fd: int, seconds: int, pause: tuple[float, float]) -> None:
+    """Write a live transport stream to `fd`: pictures all the time, no sound packet in `pause`."""
+    with os.fdopen(fd, "wb", buffering=0) as pipe, av.open(
+        pipe, "w", format="mpegts",
+        container_options={"max_interleave_delta": "1000", "flush_packets": "1"},
+    ) as out:  # fmt: skip
+        video = out.add_stream("mpeg2video", rate=25)
+        video.width, video.height, video.pix_fmt = 320, 180, "yuv420p"
+        audio = out.add_stream("aac", rate=48000, layout="stereo")
+        began, sent, pause_until = time.monotonic(), 0, threading.Event()
+        for number in range(seconds * 25):
+            pause_until.wait(max(0.0, began + number / 25 - time.monotonic()))
+            white = np.full((270, 320), 235, np.uint8)
+            white[180:] = 128
+            picture = av.VideoFrame.from_ndarray(white, format="yuv420p")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            out.mux(video.encode(picture))
+            while sent < (number + 1) * 1920:
+                wave = np.sin(2 * np.pi * 440 * np.arange(sent, sent + 1024) / 48000) * 0.3
+                block = np.stack([wave, wave]).astype(np.float32)
+                sound = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+                sound.sample_rate, sound.pts, sound.time_base = 48000, sent, Fraction(1, 48000)
+                if not pause[0] <= sent / 48000 < pause[1]:
+                    out.mux(audio.encode(sound))
+                sent += 1024
 
 
 def onsets(values: NDArray[np.bool_], quiet: int) -> list[int]:

@@ -32,12 +32,17 @@ async def account(tmp_path: Path) -> AsyncIterator[Account]:
     await account.stop()
 
 
+def written(path: Path, kilobytes: int) -> Callable[[], bool]:
+    """Whether the file has so many kilobytes."""
+    return lambda: path.exists() and path.stat().st_size > kilobytes * 1000
+
+
 def grown(account: Account, number: int, kilobytes: int) -> Callable[[], bool]:
     """Whether recording `number` (from 1) has so many kilobytes."""
 
     def reached() -> bool:
         files = account.recordings()
-        return len(files) >= number and files[number - 1].stat().st_size > kilobytes * 1000
+        return len(files) >= number and written(files[number - 1], kilobytes)()
 
     return reached
 
@@ -134,7 +139,7 @@ async def test_srt_with_passphrase_and_a_listener_that_dies(tmp_path: Path) -> N
     try:
         for path in files:
             async with srt_listener(port, "one-two-three", path):
-                await until(lambda path=path: path.exists() and path.stat().st_size > 200_000)
+                await until(written(path, 200))
     finally:
         await hall.stop()
     assert hall.tries >= 2

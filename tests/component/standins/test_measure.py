@@ -74,7 +74,7 @@ async def test_lost_frames_are_counted_across_containers(tmp_path: Path) -> None
     assert timestamps(account)["video"].largest_gap > 0.4
 
 
-async def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path: Path, recording: Path) -> None:
+def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path: Path, recording: Path) -> None:
     cut = tmp_path / "cut.flv"
     data = recording.read_bytes()
     cut.write_bytes(data[: len(data) // 2])

@@ -38,5 +38,10 @@ def test_not_found(text: str) -> None:
 
 
 def test_a_known_secret_is_found_whatever_it_looks_like() -> None:
-    assert find("the word is tulip", known=("tulip",)) == ["a known secret"]
-    assert find("the word is tulip", known=("",)) == []
+    assert find("rtmp://h/app/tulips?x=1", known=("tulips",)) == ["a known secret"]
+    assert find('"key": "tulips"', known=("tulips",)) == ["a known secret"]
+
+
+@pytest.mark.parametrize("secret", ["", "live", "abai-you"])
+def test_a_secret_that_is_an_ordinary_word_stops_no_package(secret: str) -> None:
+    assert find('"abai-youtube" is live', known=(secret,)) == []

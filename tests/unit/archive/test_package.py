@@ -180,7 +180,7 @@ def test_every_kind_of_damage_is_named(tmp_path: Path) -> None:
     (copy / "more.txt").write_text("x")
     (copy / "bag-info.txt").write_text("External-Identifier: other\n")
     (copy / "data/deliveries.csv").unlink()
-    (copy / "data/deliveries.csv").symlink_to("/etc/hostname")
+    (copy / "data/deliveries.csv").symlink_to("spec.json")
     found = check(copy)
     assert found.changed == ["bag-info.txt", "data/video/master/part-0002.ts"]
     assert found.missing == ["data/dc.xml"]
@@ -188,6 +188,13 @@ def test_every_kind_of_damage_is_named(tmp_path: Path) -> None:
     assert len(found.problems) == 1
     assert "deliveries.csv is a link" in found.problems[0]
     assert not found.ok
+
+
+def test_a_link_out_of_the_package_is_named(tmp_path: Path) -> None:
+    stage = build(a_folder(tmp_path / "m"), tmp_path / "stage").folder
+    (stage / "data/dc.xml").unlink()
+    (stage / "data/dc.xml").symlink_to("/etc/hostname")
+    assert "data/dc.xml" in check(stage).problems[0]
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,8 @@ def test_a_connection_that_lived_in_the_slate_only() -> None:
 def test_nothing_arrived() -> None:
     delivery = compare(MOVING, [])
     assert (delivery.received, delivery.lost, delivery.first, delivery.missing) == (0, 0, None, ())
+
+
+def test_a_new_connection_begins_again_within_the_slate() -> None:
+    delivery = compare(STILL, [STILL[:325], STILL[300:]])
+    assert (delivery.received, delivery.lost, delivery.duplicated) == (800, 0, 25)

@@ -214,6 +214,6 @@ def test_a_new_reader_begins_anew_while_the_last_picture_is_kept() -> None:
     it.buffer.begin(video=True, audio=True)
     assert it.pull().picture_alive
     assert shown(it.got[-1]) is not None
-    run(it, range(0, 30))
+    run(it, range(30))
     assert [shown(p) for p in it.got[-10:]] == [heard(p) for p in it.got[-10:]]
     assert shown(it.got[-1]) in (25, 26)

@@ -27,12 +27,14 @@ def happened(seq: int, name: EventName, meeting: str = "m1", **data: Any) -> Eve
 
 
 def connected(seq: int, leg: str = "relay:youtube", **more: Any) -> Event:
-    data = {"leg": leg, "destination": "youtube", "target": "rtmp://x/***", "backup": False}
+    data: dict[str, Any] = {
+        "leg": leg, "destination": "youtube", "target": "rtmp://x/***", "backup": False
+    }  # fmt: skip
     return happened(seq, EventName.RELAY_CONNECTED, **data | more)
 
 
 def lost(seq: int, leg: str = "relay:youtube", **more: Any) -> Event:
-    data = {
+    data: dict[str, Any] = {
         "leg": leg, "destination": "youtube", "target": "rtmp://x/***", "bytes": 1000 * seq,
         "seconds": 2.0, "reason": "reset", "act": "wait",
     }  # fmt: skip

@@ -98,7 +98,9 @@ async def test_a_delivery_says_where_to_and_why_it_ended(records: Records) -> No
 
 @pytest.mark.parametrize("turned", [False, True])
 async def test_a_part_is_started_and_finished(records: Records, turned: bool) -> None:
-    common = {"leg": "recorder:a", "recorder": "a", "part": 1, "path": "master/part-0001.ts"}
+    common: dict[str, Any] = {
+        "leg": "recorder:a", "recorder": "a", "part": 1, "path": "master/part-0001.ts"
+    }  # fmt: skip
     story = [
         happened(1, STARTED, **common, programme_s=0.5),
         happened(2, FINISHED, **common, bytes=2**40, reason="ended"),

@@ -1,0 +1,30 @@
+// The archive page: a line of the as-run log is a place in the recording.
+
+import { play } from "./player.js";
+
+const root = document.getElementById("archived");
+const video = root.querySelector("video");
+const lines = [...root.querySelectorAll("[data-offset]")];
+
+if (video && root.dataset.watch) {
+  play(video, root.dataset.watch, () => { root.querySelector(".error").hidden = false; });
+  for (const line of lines) {
+    line.addEventListener("click", () => {
+      video.currentTime = Number(line.dataset.offset);
+      video.play().catch(() => {});
+    });
+  }
+  video.addEventListener("timeupdate", mark);
+}
+
+function mark() {
+  let current = null;
+  for (const line of lines) {
+    if (Number(line.dataset.offset) <= video.currentTime + 0.05) current = line.parentElement;
+  }
+  for (const line of lines) {
+    const on = line.parentElement === current;
+    if (on) line.parentElement.setAttribute("aria-current", "true");
+    else line.parentElement.removeAttribute("aria-current");
+  }
+}

@@ -1,0 +1,48 @@
+// The as-run log, newest line on top.
+
+import { clock, errorText, fill, make } from "./words.js";
+
+const KEPT = 500;
+const BAD = new Set(["relay_lost", "source_lost", "disk_problem", "store_lost", "command_refused",
+  "package_failed", "ingest_refused"]);
+const QUIET = new Set(["recording_part_finished"]);
+
+export class Log {
+  #list;
+  #tables;
+  #offset;
+  #last = 0;
+
+  constructor(list, tables, offset) {
+    this.#list = list;
+    this.#tables = tables;
+    this.#offset = offset;
+  }
+
+  /** Add a line once; lines that were shown already are left out. */
+  add(line) {
+    if (line.seq <= this.#last) return;
+    this.#last = line.seq;
+    const item = make("li", "", { "data-kind": kind(line), "data-seq": line.seq });
+    item.append(make("time", clock(line.at, this.#offset)), make("span", this.#text(line)));
+    this.#list.prepend(item);
+    if (this.#list.children.length > KEPT) this.#list.lastElementChild.remove();
+  }
+
+  #text(line) {
+    const text = fill(this.#tables.events[line.name] ?? line.name, line.data, this.#tables);
+    const error = line.data.error;
+    const more = [
+      typeof error === "object" && error ? errorText(error, this.#tables) : error,
+      QUIET.has(line.name) ? "" : line.data.reason,
+      line.data.by,
+    ];
+    return [text, ...more.filter(Boolean)].join(" · ");
+  }
+}
+
+function kind(line) {
+  if (line.name === "meeting_state_changed") return "state";
+  if (BAD.has(line.name) || ["STALLED", "FAILED"].includes(line.data.to)) return "bad";
+  return "";
+}
