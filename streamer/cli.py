@@ -39,7 +39,7 @@ DEFAULT_CONFIGS = Path(os.environ.get("STREAMER_CONFIGS", "configs"))
 @app.command()
 def up(configs: Configs = DEFAULT_CONFIGS) -> None:
     """Run everything on this machine: private Redis, web, scheduler, one worker."""
-    from streamer.control.parts import run_up
+    from streamer.control.up import run_up
 
     _serve(lambda: run_up(configs.resolve(), typer.echo))
 
@@ -47,7 +47,7 @@ def up(configs: Configs = DEFAULT_CONFIGS) -> None:
 @app.command()
 def web(configs: Configs = DEFAULT_CONFIGS) -> None:
     """Serve the pages and the API. Needs REDIS_URL and DATABASE_URL."""
-    from streamer.control.parts import run_web
+    from streamer.control.part_web import run_web
 
     _serve(lambda: run_web(configs.resolve()))
 
@@ -55,7 +55,7 @@ def web(configs: Configs = DEFAULT_CONFIGS) -> None:
 @app.command()
 def scheduler(configs: Configs = DEFAULT_CONFIGS) -> None:
     """Start what is due, keep the records, seal. Several may run; one leads."""
-    from streamer.control.parts import run_scheduler
+    from streamer.control.part_scheduler import run_scheduler
 
     _serve(lambda: run_scheduler(configs.resolve()))
 
@@ -63,7 +63,7 @@ def scheduler(configs: Configs = DEFAULT_CONFIGS) -> None:
 @app.command()
 def worker(configs: Configs = DEFAULT_CONFIGS) -> None:
     """Run meetings on this machine, as many as `worker.capacity` says."""
-    from streamer.control.parts import run_worker
+    from streamer.control.part_worker import run_worker
 
     _serve(lambda: run_worker(configs.resolve()))
 
@@ -121,7 +121,7 @@ def token_create(
     configs: Configs = DEFAULT_CONFIGS,
 ) -> None:
     """Make a token and print it once."""
-    from streamer.control.parts import records_of
+    from streamer.control.stores import records_of
 
     async def create() -> str:
         async with records_of(configs.resolve()) as records:
@@ -133,7 +133,7 @@ def token_create(
 @token_app.command("list")
 def token_list(configs: Configs = DEFAULT_CONFIGS) -> None:
     """List the tokens, without the tokens themselves."""
-    from streamer.control.parts import records_of
+    from streamer.control.stores import records_of
 
     async def rows() -> list[str]:
         async with records_of(configs.resolve()) as records:
@@ -150,7 +150,7 @@ def token_list(configs: Configs = DEFAULT_CONFIGS) -> None:
 @token_app.command("revoke")
 def token_revoke(token_id: int, configs: Configs = DEFAULT_CONFIGS) -> None:
     """Make a token useless, by the id that `list` shows."""
-    from streamer.control.parts import records_of
+    from streamer.control.stores import records_of
 
     async def revoke() -> None:
         async with records_of(configs.resolve()) as records:
@@ -167,7 +167,7 @@ def user_create(
     configs: Configs = DEFAULT_CONFIGS,
 ) -> None:
     """Make a user; the password is asked for (or read from standard input)."""
-    from streamer.control.parts import records_of
+    from streamer.control.stores import records_of
 
     password = _ask_secret("Password")
 
@@ -182,7 +182,7 @@ def user_create(
 @user_app.command("list")
 def user_list(configs: Configs = DEFAULT_CONFIGS) -> None:
     """List the users."""
-    from streamer.control.parts import records_of
+    from streamer.control.stores import records_of
 
     async def rows() -> list[str]:
         async with records_of(configs.resolve()) as records:
@@ -195,7 +195,7 @@ def user_list(configs: Configs = DEFAULT_CONFIGS) -> None:
 @secret_app.command("set")
 def secret_set(name: str, configs: Configs = DEFAULT_CONFIGS) -> None:
     """Keep a secret under NAME; refer to it as store:NAME. The value is asked for."""
-    from streamer.control.parts import secrets_of
+    from streamer.control.stores import secrets_of
 
     value = _ask_secret("Value")
 
@@ -210,7 +210,7 @@ def secret_set(name: str, configs: Configs = DEFAULT_CONFIGS) -> None:
 @secret_app.command("list")
 def secret_list(configs: Configs = DEFAULT_CONFIGS) -> None:
     """List the names of the secrets."""
-    from streamer.control.parts import secrets_of
+    from streamer.control.stores import secrets_of
 
     async def names() -> list[str]:
         async with secrets_of(configs.resolve()) as secrets:
@@ -223,7 +223,7 @@ def secret_list(configs: Configs = DEFAULT_CONFIGS) -> None:
 @secret_app.command("delete")
 def secret_delete(name: str, configs: Configs = DEFAULT_CONFIGS) -> None:
     """Forget a secret."""
-    from streamer.control.parts import secrets_of
+    from streamer.control.stores import secrets_of
 
     async def delete() -> None:
         async with secrets_of(configs.resolve()) as secrets:

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import aiohttp
 
+from streamer.config.loader import load
 from streamer.config.models import Configuration
 from streamer.control import private_redis
+from streamer.control.addresses import default_database
 from streamer.control.services import Service
 from streamer.control.worker import stop_run
+from streamer.domain.clockcheck import check_time_zones
 from streamer.domain.errors import StreamerError, Unavailable
 from streamer.store.database import Database
 from streamer.store.live import Live
@@ -100,10 +103,6 @@ async def everything(configuration: Configuration, configs: Path) -> AsyncIterat
                 await asyncio.gather(tasks[name], return_exceptions=True)
 
 
-def default_database(home: Path) -> str:
-    return f"sqlite+aiosqlite:///{home / 'streamer.db'}"
-
-
 def _make_folders(home: Path, archive: Path) -> None:
     for folder in (home, home / "log", home / "meetings", archive):
         try:
@@ -151,3 +150,15 @@ async def _worker_lives(url: str) -> bool:
 
 async def _at_once() -> bool:
     return True
+
+
+async def run_up(configs: Path, say: Callable[[str], None]) -> None:
+    """Everything on one machine, until cancelled."""
+    check_time_zones()
+    configuration = await asyncio.to_thread(load, configs)
+    async with everything(configuration, configs) as running:
+        say(f"console:  {running.url}/")
+        say(f"archive:  {running.url}/archive")
+        say(f"home:     {running.home}")
+        say("make the first user with: streamer user create NAME --role administrator")
+        await asyncio.wait(set(running.tasks.values()), return_when=asyncio.FIRST_COMPLETED)

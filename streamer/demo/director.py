@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from streamer.config.loader import load
-from streamer.control.parts import records_of
+from streamer.control.stores import records_of
 from streamer.control.up import Everything, everything
 from streamer.demo import judging, stage
 from streamer.demo.api import Api

@@ -81,8 +81,10 @@ class FeedReader:
 
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for its end; True when it has ended."""
-        if self._thread.ident is None:
-            os.close(self._fd)
+        if self._thread.ident is None:  # never started: its pipe is still ours to close
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
             return True
         self._thread.join(timeout)
         return not self._thread.is_alive()

@@ -209,6 +209,9 @@ class MeetingRun:
                     {"scene": str(change.scene), "programme_s": change.programme_s,
                      "automatic": change.automatic, "by": ""},
                 )  # fmt: skip
+            case scenes.OutputDropping() if change.ticks >= self.spec.programme.fps:
+                # An encoder that has not taken a second of programme hangs, and its time lags.
+                self.chain.restart("encoder")
             case scenes.MixerFailed():
                 # Nothing can be mended inside: a new process has a picture in three seconds.
                 raise SystemExit(f"the mixer failed: {change.error}")

@@ -249,6 +249,16 @@ def test_a_reader_that_waits_is_stopped_in_time() -> None:
     os.close(write_end)
 
 
+def test_a_reader_that_never_started_still_closes_its_pipe() -> None:
+    read_end, write_end = os.pipe()
+    reader = FeedReader(read_end, FeedBuffer(CANVAS))
+    assert reader.stop()
+    assert reader.stop()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(read_end)
+    os.close(write_end)
+
+
 def test_share_of_a_core_for_one_feed_at_720p25() -> None:
     canvas = Canvas(1280, 720, 25)
     names = Names("Абай облысы", "Область Абай")

@@ -197,7 +197,7 @@ function sure(question) {
   dialog.returnValue = "no";
   dialog.querySelector("input").value = "";
   dialog.showModal();
-  dialog.querySelector("button[value=yes]").focus();
+  dialog.querySelector("button[value=no]").focus(); // one key too many must not end a meeting
   return new Promise((done) => {
     dialog.addEventListener("close", () => {
       done(dialog.returnValue === "yes" ? dialog.querySelector("input").value.trim() : null);
