@@ -73,11 +73,21 @@ class Sealing:
              "manifest_sha256": sealed.manifest_sha256},
         )  # fmt: skip
         target = after(meeting.state, Command.SEALED)
+        await self._close_snapshot(meeting, str(target))
         await self._tell(
             meeting, EventName.MEETING_STATE_CHANGED,
             {"from": str(meeting.state), "to": str(target), "command": str(Command.SEALED),
              "by": "archive", "reason": ""},
         )  # fmt: skip
+
+    async def _close_snapshot(self, meeting: Meeting, state: str) -> None:
+        """The run's last snapshot says ENDING; consoles that look at it should know the rest."""
+        try:
+            snapshot = await self._live.snapshot(meeting.id)
+            if snapshot is not None:
+                await self._live.put_snapshot(meeting.id, {**snapshot, "state": state})
+        except Unavailable as error:
+            log.warning("could not close the snapshot: %s", error)
 
     async def _package(self, meeting: Meeting) -> Sealed:
         frozen = await self._records.frozen(meeting.id)

@@ -164,12 +164,16 @@ class Account:
         """From now on nothing is read; connections stay, and new ones hang."""
         if self._child and self.running:
             os.kill(self._child.pid, signal.SIGSTOP)
+            if self._tls:
+                self._tls.freeze()
             self._frozen = True
 
     def thaw(self) -> None:
         """Go on after `freeze`. Safe to call at any time."""
         if self._frozen and self._child and self.running:
             os.kill(self._child.pid, signal.SIGCONT)
+        if self._tls:
+            self._tls.thaw()
         self._frozen = False
 
     async def _serve_callback(self) -> int:

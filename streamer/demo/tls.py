@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import ipaddress
+import socket
 import ssl
 from collections.abc import Awaitable
 from pathlib import Path
@@ -16,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOST = "localhost"
-PIECE = 65_536
+PIECE = 16_384
+KERNEL_BUFFER = 65_536
+"""Bytes; the usual buffers of the loopback would hide a server that reads nothing for 14 s."""
 CONNECT_S = 5.0
 
 
@@ -29,6 +32,8 @@ class TlsFront:
         self._key = folder / "key.pem"
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     async def start(self, behind: int) -> None:
         """Listen on the loopback and pass everything on to the port `behind`."""
@@ -43,14 +48,27 @@ class TlsFront:
             task.set_name("tls front connection")
             self._connections.add(task)
             try:
-                await _join(reader, writer, behind)
+                await _join(reader, writer, behind, self._flowing)
             finally:
                 self._connections.discard(task)
 
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it when it is set before listening.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
+        listening.bind(("127.0.0.1", self.port))
+        self.port = int(listening.getsockname()[1])
         self._server = await asyncio.start_server(
-            connected, "127.0.0.1", self.port, ssl=context, limit=PIECE
+            connected, sock=listening, ssl=context, limit=PIECE
         )
-        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    def freeze(self) -> None:
+        """Pass nothing on from now on; connections stay open."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Go on after `freeze`. Safe to call at any time."""
+        self._flowing.set()
 
     async def stop(self) -> None:
         """Close the port and every connection. The next start takes the same port."""
@@ -63,8 +81,13 @@ class TlsFront:
         self._server = None
 
 
-async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, behind: int) -> None:
-    """Pass bytes both ways until one side ends."""
+async def _join(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    behind: int,
+    flowing: asyncio.Event,
+) -> None:
+    """Pass bytes both ways, while `flowing`, until one side ends."""
     try:
         async with asyncio.timeout(CONNECT_S):
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", behind)
@@ -72,8 +95,8 @@ async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, behi
         writer.transport.abort()
         return
     pumps = [
-        asyncio.create_task(_pump(reader, inner_writer), name="tls front in"),
-        asyncio.create_task(_pump(inner_reader, writer), name="tls front out"),
+        asyncio.create_task(_pump(reader, inner_writer, flowing), name="tls front in"),
+        asyncio.create_task(_pump(inner_reader, writer, flowing), name="tls front out"),
     ]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -85,9 +108,12 @@ async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, behi
             await _close(side)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(PIECE):
+            await flowing.wait()
             writer.write(data)
             await writer.drain()
 

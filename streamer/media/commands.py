@@ -100,9 +100,12 @@ def list_input(fd: int) -> list[str]:
 
 
 def rtmp_input(address: str) -> list[str]:
-    """The input flags for our own ingest server on the loopback (no secret in `address`)."""
+    """The input flags for our own ingest server on the loopback (no secret in `address`).
+
+    The picture may begin a group of pictures later than the sound; both there ends the probing.
+    """
     return [
-        "-fflags", "nobuffer", "-probesize", "500000", "-analyzeduration", "1000000",
+        "-fflags", "nobuffer", "-probesize", "5000000", "-analyzeduration", "4000000",
         "-rw_timeout", "2000000", "-f", "live_flv", "-i", address,
     ]  # fmt: skip
 

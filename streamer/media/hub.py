@@ -48,16 +48,15 @@ class _Pipe:
 
     def push(self, data: bytes, keyframe_at: int | None) -> None:
         """Queue `data` (whole packets); `keyframe_at` is the byte at which a keyframe begins."""
+        if not self._needs_keyframe and self.note.waiting + len(data) > self._backlog:
+            self._skip()
         if self._needs_keyframe:
-            if keyframe_at is None:
+            # The piece that is partly written may be a whole group, larger than the backlog.
+            if keyframe_at is None or self.note.waiting > self._backlog:
                 self.note.dropped += len(data)
                 return
             data = self._hub.psi + data[keyframe_at:]
             self._needs_keyframe = False
-        if self.note.waiting + len(data) > self._backlog:
-            self._skip()
-            self.push(data, keyframe_at)
-            return
         self._queue.append(data)
         self.note.waiting += len(data)
         if not self._writing:
@@ -176,22 +175,25 @@ class Hub:
         self._continuity.splice()
 
     def feed(self, data: bytes) -> None:
-        """Hand on bytes of the transport stream, in any cut."""
-        if self._rest:
-            data = self._rest + data
-        whole = len(data) - len(data) % ts.PACKET
-        self._rest = data[whole:]
-        if not whole:
-            return
-        packets = np.frombuffer(data[:whole], np.uint8).reshape(-1, ts.PACKET).copy()
-        if not (packets[:, 0] == ts.SYNC).all():
-            self._resync(data)
-            return
+        """Hand on bytes of the transport stream, in any cut; garbage between packets is left out."""
+        data = self._rest + data
+        while len(data) >= ts.PACKET:
+            whole = len(data) - len(data) % ts.PACKET
+            packets = np.frombuffer(data[:whole], np.uint8).reshape(-1, ts.PACKET)
+            wrong = np.flatnonzero(packets[:, 0] != ts.SYNC)
+            good = int(wrong[0]) if len(wrong) else len(packets)
+            if good:
+                self._take(packets[:good].copy())
+            data = data[good * ts.PACKET :]
+            if len(wrong):
+                data = data[ts.next_packet(data) :]
+        self._rest = data
+
+    def _take(self, packets: ts.Packets) -> None:
         pids = ts.pids_of(packets)
         self._continuity.apply(packets, pids)
         self._learn(packets, pids)
-        piece = packets.tobytes()
-        self._hand_on(piece, packets, pids)
+        self._hand_on(packets.tobytes(), packets, pids)
 
     def _hand_on(self, piece: bytes, packets: ts.Packets, pids: NDArray[np.int32]) -> None:
         self.bytes += len(piece)
@@ -224,12 +226,3 @@ class Hub:
         if changed and self._pat and self._pmt:
             self._video_pid = ts.video_pid(self._pmt)
             self.psi = self._pat + self._pmt
-
-    def _resync(self, data: bytes) -> None:
-        """Garbage between packets: begin again at the next place where two packets line up."""
-        for at in range(1, min(len(data), 4 * ts.PACKET)):
-            if data[at] == ts.SYNC and data[at + ts.PACKET : at + ts.PACKET + 1] in (b"G", b""):
-                self._rest = b""
-                self.feed(data[at:])
-                return
-        self._rest = b""

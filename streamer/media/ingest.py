@@ -31,7 +31,7 @@ MODULES = (
 
 CONFIG = """\
 daemon off;
-worker_processes 1;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr error;
 load_module {module};
@@ -121,6 +121,8 @@ class RtmpIngest:
             ticks = 0
             while not ended.done():
                 ticks += 1
+                if any("bind()" in line for line in child.stderr):
+                    break  # somebody listens there, but not we
                 # A server that listens is a healthy ingest, with or without a publisher.
                 if await self._listens():
                     leg.moved(ticks)

@@ -172,11 +172,15 @@ class Leg:
             limit = self._start_s if self._first_moved is None else self._stall_s
             silent = self._clock() - self._moved
             if limit is not None and silent >= limit:
+                # Said at once: the try that is now cancelled writes it into its record.
+                self.error = f"nothing moved for {silent:.0f} s"
                 self._go(LegState.STALLED)
-                return Outcome(f"nothing moved for {silent:.0f} s")
+                return Outcome(self.error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await _any_of(self._kick, self._stop)
+                if not self._stop.is_set():
+                    self.error = "restarted by a person"
                 return Outcome("restarted by a person")
 
     async def _wait(self, seconds: float | None) -> None:

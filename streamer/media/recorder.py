@@ -60,7 +60,7 @@ class Master:
     async def attempt(self, leg: Leg) -> Outcome:
         """Record one part until the disk refuses it or the leg is stopped."""
         loop = asyncio.get_running_loop()
-        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4})\.ts")
+        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4,})\.ts")
         path = self._folder / f"part-{part:04d}.ts"
         leg.target = str(path)
         ended: asyncio.Future[str] = loop.create_future()
@@ -190,7 +190,7 @@ class HlsRecorder:
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Record one part until the child ends or the leg is stopped."""
-        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4})")
+        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4,})")
         folder = self._folder / f"part-{part:04d}"
         try:
             await asyncio.to_thread(folder.mkdir, parents=True)

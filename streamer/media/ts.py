@@ -63,6 +63,19 @@ def keyframes(packets: Packets, pids: NDArray[np.int32], video_pid: int) -> NDAr
     return np.flatnonzero(starts & field_)
 
 
+def next_packet(data: bytes) -> int:
+    """Where after the first byte a packet begins, as far as one can see: two lie in a row.
+
+    The length of `data` when there is none.
+    """
+    at = data.find(SYNC, 1)
+    while at >= 0:
+        if at + PACKET >= len(data) or data[at + PACKET] == SYNC:
+            return at
+        at = data.find(SYNC, at + 1)
+    return len(data)
+
+
 def pmt_pid(pat: bytes) -> int | None:
     """PID of the first programme in a PAT packet."""
     section = _section(pat)

@@ -64,7 +64,11 @@ class Journal:
                 self._flush()
             if self._dirty:
                 self._dirty = False
-                await asyncio.to_thread(os.fsync, self._fd)
+                try:
+                    await asyncio.to_thread(os.fsync, self._fd)
+                except OSError as error:  # the meeting goes on with a disk in trouble
+                    self.error = error.strerror or str(error)
+                    self._dirty = True
 
     def close(self) -> None:
         """Write, sync, close. Blocking."""

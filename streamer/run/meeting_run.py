@@ -72,6 +72,7 @@ class MeetingRun:
         self._ending: asyncio.Task[None] | None = None
         self._position = "0"
         self._loop = asyncio.get_running_loop()
+        self._reporter = Reporter(self)
 
     # Life -----------------------------------------------------------------------------------
 
@@ -97,7 +98,7 @@ class MeetingRun:
                 "journal": self.journal.keep_durable(),
                 "outbox": self.outbox.run(),
                 "inbox": self._serve_inbox(),
-                "reporter": Reporter(self).run(),
+                "reporter": self._reporter.run(),
                 "playlist": self._compose(),
                 "done": self._wait_done(),
             }.items()
@@ -297,6 +298,7 @@ class MeetingRun:
             self.record(EventName.OFF_AIR_CONFIRMED, {"seconds": OFF_AIR_QUIET_S})
         await self.chain.close_programme()
         await asyncio.to_thread(hls.write_composed, self.folder, True)
+        await self._reporter.last_word()
         self.record(EventName.RUN_FINISHED, {"run": self.id})
         self._done.set()
 

@@ -31,6 +31,7 @@ class Reporter:
         self._disk: dict[str, Any] = {}
         self._disk_low = False
         self._disk_at = 0.0
+        self._closed = False
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -41,6 +42,8 @@ class Reporter:
                 async with asyncio.timeout(EVERY_S):
                     await changed.wait()
             changed.clear()
+            if self._closed:
+                continue
             await self._look_at_disk()
             try:
                 await self._run.live.put_snapshot(self._run.spec.id, self.snapshot())
@@ -51,6 +54,12 @@ class Reporter:
             except Unavailable:
                 await asyncio.sleep(0.5)  # the outbox says that Redis is away
             await asyncio.sleep(SOONEST_S)
+
+    async def last_word(self) -> None:
+        """The snapshot of a run that has ended: every leg stopped. None follows it."""
+        self._closed = True
+        with contextlib.suppress(Unavailable):
+            await self._run.live.put_snapshot(self._run.spec.id, self.snapshot())
 
     def snapshot(self) -> dict[str, Any]:
         """The snapshot as docs/architecture.md describes it."""

@@ -277,7 +277,7 @@ def validated(model: type[Model], raw: object) -> Model:
 
 def _path(location: tuple[int | str, ...]) -> str:
     # The branches of a union (`ends: str | int`) appear in the location; a person knows the field.
-    shown = [part for part in location if part not in ("str", "int")]
+    shown = [part for part in location if part not in ("str", "int", "constrained-str")]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown)
     return path.lstrip(".") or "body"
 

@@ -102,6 +102,24 @@ async def test_a_frozen_account_takes_nothing_and_keeps_the_connection(
     assert len(account.recordings()) == 2
 
 
+async def test_a_frozen_rtmps_account_takes_nothing(tmp_path: Path, recording: Path) -> None:
+    account = Account("facebook", tmp_path / "facebook", key=KEY, tls=True)
+    await account.start()
+    try:
+        options = ("-tls_verify", "1", "-ca_file", str(account.certificate))
+        limit = ("-rw_timeout", "2000000")
+        source = ("-stream_loop", "-1")
+        async with push(recording, account.url, *options, *limit, source=source) as child:
+            await until(lambda: any(p.stat().st_size > 200_000 for p in account.recordings()))
+            account.freeze()
+            assert await ends(child) != 0
+        account.thaw()
+        async with push(recording, account.url, *options, "-t", "1") as child:
+            assert await ends(child) == 0, child.last_words
+    finally:
+        await account.stop()
+
+
 async def test_a_frozen_account_can_be_stopped(account: Account) -> None:
     account.freeze()
     async with asyncio.timeout(3):

@@ -1,84 +1,31 @@
 """The console in a real browser at the size of a technician's laptop."""
 
-import asyncio
 import io
-import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.async_api import Page, Response, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from streamer.domain.events import EventName
 from streamer.domain.meeting import MeetingState
-from streamer.web.app import serve
-from tests.component.web.world import PASSWORD, World
+from tests.component.web.browser import SIZE, enter, opened, served, shot
+from tests.component.web.world import World
 
 pytestmark = pytest.mark.component
 
-SIZE = {"width": 1366, "height": 768}
-WAIT_MS = 15_000
 MEETING = "2027-02-19-abai-k3f9"
 
 
 @pytest.fixture
-async def address(world: World) -> AsyncIterator[str]:
-    """The service on a free port."""
-    stop, told = asyncio.Event(), asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(
-        serve(world.context, host="127.0.0.1", port=0, stop=stop, ready=told.set_result),
-        name="serve",
-    )
-    async with asyncio.timeout(10):
-        yield_address = await told
-    yield yield_address
-    stop.set()
-    async with asyncio.timeout(15):
-        await task
-
-
-@pytest.fixture
-async def page(address: str) -> AsyncIterator[Page]:
-    """A page that is signed in, and fails the test for any error of a script or of our policy."""
-    wrong: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-        )
-        context = await browser.new_context(
-            viewport=SIZE, base_url=address, color_scheme=os.environ.get("SCHEME", "light")
-        )
-        page = await context.new_page()
-        page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda m: wrong.append(m.text) if "Policy" in m.text else None)
-        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if _lost(r) else None)
-        await page.goto("/login?lang=ru")
-        await page.fill("[name=name]", "aru")
-        await page.fill("[name=password]", PASSWORD)
-        await page.click("button.primary")
-        await page.wait_for_url("**/")
+async def page(world: World) -> AsyncIterator[Page]:
+    """A page that is signed in, in Russian."""
+    async with served(world) as address, opened(address) as page:
+        await enter(page, "ru")
         yield page
-        await context.close()
-        await browser.close()
-    assert not wrong
-
-
-def _lost(response: Response) -> bool:
-    return response.status >= 400 and "/static/" in response.url
-
-
-async def shot(page: Page, name: str) -> None:
-    """Keep a picture where SHOTS says, for people to look at."""
-    folder = os.environ.get("SHOTS")
-    if folder:
-        await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
-        await page.screenshot(path=f"{folder}/{name}.png")
 
 
 def picture() -> bytes:
