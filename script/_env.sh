@@ -4,7 +4,7 @@
 # defines things; nothing happens before a function is called.
 # shellcheck disable=SC2034 # the lists are for those who source this
 
-RUN_PACKAGES=(nginx libnginx-mod-rtmp libnginx-mod-stream redis-server fonts-noto-core util-linux)
+RUN_PACKAGES=(nginx libnginx-mod-rtmp redis-server fonts-noto-core util-linux)
 TEST_PACKAGES=(chromium postgresql shellcheck)
 
 say() { printf '==> %s\n' "$*" >&2; }

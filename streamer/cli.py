@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from streamer.config import logs
 from streamer.domain.errors import StreamerError
 from streamer.domain.roles import Role
 
@@ -252,8 +252,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def _serve(make: Callable[[], Awaitable[int | None]]) -> NoReturn:
     """Run until done or until SIGTERM or Ctrl+C; a second signal ends at once."""
-    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=form)
+    logs.set_up()
 
     async def main() -> int:
         loop = asyncio.get_running_loop()

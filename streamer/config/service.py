@@ -139,9 +139,9 @@ class RelaySettings(Settings):
 
     # A silent stall must be seen within 10 s, whatever is written here.
     stall_s: float = Field(
-        default=8.0,
+        default=7.0,
         ge=2,
-        le=10,
+        le=8,
         description="Seconds without a byte after which a relay is replaced.",
     )
     connect_timeout_s: float = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from streamer.config import logs
 from streamer.config.loader import load
 from streamer.control.addresses import database_url, redis_url
 from streamer.control.spares import WorkerSettings
@@ -17,6 +18,7 @@ async def run_worker(configs: Path) -> None:
     """Run meetings until cancelled; runs go on."""
     check_time_zones()
     configuration = await asyncio.to_thread(load, configs)
+    logs.set_up(configuration.service.log_level)
     service = configuration.service
     address = redis_url(configuration)
     settings = WorkerSettings(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from streamer.config import logs
 from streamer.config.loader import load
 from streamer.config.models import Configuration
 from streamer.control.addresses import database_url, redis_url
@@ -20,6 +21,7 @@ from streamer.store.secrets import SecretStore
 async def stores_of(configs: Path) -> AsyncIterator[tuple[Configuration, Database, Live]]:
     """Configuration, records and Redis of a part of the service."""
     configuration = await asyncio.to_thread(load, configs)
+    logs.set_up(configuration.service.log_level)
     database = await Database.open(database_url(configuration))
     live = Live.from_url(redis_url(configuration))
     try:

@@ -26,8 +26,8 @@ LADDER: tuple[tuple[signal.Signals, float], ...] = (
 class Child:
     """A running child. Create it with `Child.start`.
 
-    The kernel kills the child when the process that started it dies (`setpriv --pdeathsig`),
-    unless `outlives` is set: then it ends by itself at the end of its input.
+    When the process that started it dies, the kernel sends the child `orphaned`
+    (`setpriv --pdeathsig`). None: it ends by itself, at the end of its input.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, clean: Callable[[str], str]):
@@ -49,7 +49,7 @@ class Child:
         pass_fds: Iterable[int] = (),
         clean: Callable[[str], str] = str,
         on_line: Callable[[str], object] | None = None,
-        outlives: bool = False,
+        orphaned: signal.Signals | None = signal.SIGKILL,
         cwd: str | None = None,
         environment: dict[str, str] | None = None,
     ) -> Child:
@@ -57,7 +57,8 @@ class Child:
 
         Raises Unavailable when the program is not installed.
         """
-        guard = [] if outlives else ["setpriv", "--pdeathsig", "KILL", "--"]
+        name_of = orphaned.name.removeprefix("SIG") if orphaned else ""
+        guard = ["setpriv", "--pdeathsig", name_of, "--"] if orphaned else []
         if shutil.which(argv[0]) is None:
             raise Unavailable(f"the program '{argv[0]}' is not installed", code="program_missing")
         process = await asyncio.create_subprocess_exec(

@@ -175,7 +175,7 @@ class Hub:
         self._continuity.splice()
 
     def feed(self, data: bytes) -> None:
-        """Hand on bytes of the transport stream, in any cut; garbage between packets is left out."""
+        """Hand on bytes of the transport stream, in any cut; garbage in between is left out."""
         data = self._rest + data
         while len(data) >= ts.PACKET:
             whole = len(data) - len(data) % ts.PACKET

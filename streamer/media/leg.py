@@ -74,7 +74,7 @@ class Leg:
         self._on_change, self._clock = on_change, clock
         self._moved = 0.0
         self._first_moved: float | None = None
-        self._base = 0
+        self._base = self._mark = 0
         self._kick = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -87,13 +87,17 @@ class Leg:
             pid=self.pid,
         )  # fmt: skip
 
-    def moved(self, total: int) -> None:
-        """Tell that this try has moved `total` bytes so far (growing within one try)."""
-        if self._base + total <= self.bytes and self._first_moved is not None:
+    def moved(self, total: int, mark: int | None = None) -> None:
+        """Tell that this try has moved `total` bytes so far (growing within one try).
+
+        It counts as movement when `mark` grows, where the bytes alone prove nothing: what was
+        sent may lie in a buffer. Without a mark the bytes are the mark.
+        """
+        mark = total if mark is None else mark
+        if mark <= self._mark:
             return
-        if total <= 0:
-            return
-        self.bytes = self._base + total
+        self._mark = mark
+        self.bytes = max(self.bytes, self._base + total)
         self._moved = self._clock()
         self.moved_at = time.time()
         if self._first_moved is None:
@@ -142,6 +146,7 @@ class Leg:
     def _begin(self) -> None:
         self.tries += 1
         self._first_moved = None
+        self._mark = 0
         self._moved = self._clock()
         self._go(LegState.STARTING)
 

@@ -213,7 +213,7 @@ class HlsRecorder:
         try:
             # It outlives us: at the end of its input it closes its last segment and playlist.
             child = await Child.start(
-                leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(folder), outlives=True
+                leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(folder), orphaned=None
             )
             leg.pid = child.pid
             close(reading, out_w)

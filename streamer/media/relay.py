@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamer.domain.errors import Act
+from streamer.domain.legs import LegState
 from streamer.media.child import Child, read_lines, secret_fd
 from streamer.media.hub import Hub
 from streamer.media.leg import Leg, Outcome
@@ -161,12 +162,11 @@ class Relay:
         if "ended" in said:
             self._ended = said["ended"]
             return
-        if not said["packets"]:  # acknowledged bytes of the greeting are not delivery
+        if not said["packets"]:  # the bytes of the greeting are not delivery
             return
-        moved = said["taken"] if said["taken"] is not None else said["sent"]
-        first = leg.good_for == 0 and leg.state != "RUNNING"
-        leg.moved(moved)
-        if first and leg.state == "RUNNING":
+        connected = leg.state is LegState.RUNNING
+        leg.moved(said["sent"], mark=said["taken"])
+        if not connected and leg.state is LegState.RUNNING:
             self.on_connected(leg, address)
 
     def _judge(self, leg: Leg, child: Child) -> Outcome:

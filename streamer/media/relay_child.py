@@ -4,8 +4,9 @@ Copies the transport stream on stdin to the RTMP(S) address that it reads, as JS
 descriptor TARGET_FD: a key never stands in argv or in the environment. The work is FFmpeg's
 (through PyAV): demultiplex, rebase the timestamps of this connection to zero, multiplex, send.
 
-On stdout one JSON line every half second: `{"sent": bytes, "taken": bytes, "packets": n}`, where
-`taken` proves that the other side's program reads (`tcp_taken`). The last line says how it ended: `{"ended": {"stage": "open"|"send"|"input", "error": text}}`.
+On stdout one JSON line every half second: `{"sent": bytes, "taken": bytes, "packets": n}`,
+where `taken` proves that the other side's program reads (`tcp_taken`). The last line says how it
+ended: `{"ended": {"stage": "open"|"send"|"input", "error": text}}`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import stat
 import struct
 import sys
 import threading
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -78,40 +80,52 @@ class Reporter(threading.Thread):
         self.join(2.0)
 
 
+@dataclass(slots=True)
+class Track:
+    """One stream on its way. `shift` and `last` are in the stream's own time base."""
+
+    out: Any
+    shift: int
+    last: int = -1
+
+
 class Copy:
     """One copy of all packets, timestamps rebased so that this connection begins at zero."""
 
     def __init__(self, source: Any, target: Any) -> None:
         self._target = target
-        self._streams = {
-            s.index: target.add_stream_from_template(s)
-            for s in source.streams
-            if s.type in ("video", "audio")
-        }
-        self._start: Fraction | None = None
-        self._last: dict[int, int] = {}
+        self._kept = [s for s in source.streams if s.type in ("video", "audio")]
+        self._video = next(s.index for s in self._kept if s.type == "video")
+        self._out = {s.index: target.add_stream_from_template(s) for s in self._kept}
+        self._tracks: dict[int, Track] = {}
 
     def packet(self, packet: Any) -> int:
         """Send one packet; returns its bytes, 0 when it was left out."""
-        stream = self._streams.get(packet.stream_index)
-        if stream is None or packet.dts is None or packet.pts is None:
+        dts, index = packet.dts, packet.stream_index
+        if dts is None:
             return 0
-        if self._start is None:
-            if packet.stream.type != "video" or not packet.is_keyframe:
+        if not self._tracks:
+            if index != self._video or not packet.is_keyframe:
                 return 0
-            self._start = packet.dts * packet.time_base
-        shift = int(self._start / packet.time_base)
-        if packet.dts < shift:  # sound from before the first picture
+            self._begin(dts * packet.time_base)
+        track = self._tracks.get(index)
+        if track is None:
             return 0
-        packet.dts, packet.pts = packet.dts - shift, packet.pts - shift
-        last = self._last.get(packet.stream_index)
-        if last is not None and packet.dts <= last:  # the seam between two encoders
+        dts -= track.shift
+        # Sound from before the first picture, and the seam between two encoders.
+        if dts <= track.last:
             return 0
-        self._last[packet.stream_index] = packet.dts
-        packet.stream = stream
+        packet.pts, packet.dts, track.last = packet.pts - track.shift, dts, dts
+        packet.stream = track.out
         size = int(packet.size)
         self._target.mux(packet)
         return size
+
+    def _begin(self, start: Fraction) -> None:
+        """The first picture is time zero of every track."""
+        self._tracks = {
+            s.index: Track(self._out[s.index], int(start / s.time_base)) for s in self._kept
+        }
 
 
 def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
+from streamer.config import logs
 from streamer.config.secrets import Redactor
 from streamer.config.spec import MeetingSpec
 from streamer.domain.errors import StreamerError, Unavailable
@@ -24,17 +25,6 @@ from streamer.store.live import Live
 
 SPEC_S = 10.0
 log = logging.getLogger("streamer.run")
-
-
-class RedactingFormatter(logging.Formatter):
-    """Masks every secret that the run has seen, tracebacks included."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-        self._redactor = redactor
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._redactor.clean(super().format(record))
 
 
 async def read_spec(live: Live, folder: Path, meeting: str) -> MeetingSpec:
@@ -99,9 +89,7 @@ def main() -> None:
     parser.add_argument("--ffmpeg", type=Path)
     options = parser.parse_args()
     redactor = Redactor()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter(redactor))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logs.set_up(clean=redactor.clean)
     options.meeting = wait_for_meeting(options.home)
     if options.meeting is None:
         return

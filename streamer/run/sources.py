@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class Feed:
             child = await Child.start(
                 leg.id, commands.feed(self._binary, self._settings, flags),
                 stdout=writing, pass_fds=fds, clean=self._clean, on_line=self._notice,
+                # Asked, not killed: an SRT caller is told, and need not find out for 5 s.
+                orphaned=signal.SIGTERM,
             )  # fmt: skip
             leg.pid = child.pid
             close(writing, *fds)

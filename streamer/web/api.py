@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from aiohttp import web
 
-from streamer.domain.errors import BadInput, NotAllowed, NotFound
+from streamer.domain.errors import BadInput, NotAllowed, NotFound, StreamerError
 from streamer.domain.meeting import Meeting, MeetingState, instant
 from streamer.domain.roles import Right
 from streamer.web import commands, models, planning
@@ -20,6 +21,8 @@ from streamer.web.context import CONTEXT, FAN, GATE, READER
 from streamer.web.endpoints import Endpoint, Query
 from streamer.web.fan import Subscriber
 from streamer.web.models import body_of
+
+log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 10.0
 RECHECK_S = 60.0
@@ -150,13 +153,17 @@ async def events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no", **NO_STORE}
     )
+    await response.prepare(request)
     # Subscribe before reading what was, so that nothing falls between the two.
     with request.app[FAN].subscribe(meeting.id) as subscriber:
-        await response.prepare(request)
-        await _write(response, f"retry: 1000\n\nevent: hello\ndata: {time.time()}\n\n")
-        if last is not None:
-            last = await _catch_up(request, response, meeting.id, last)
-        await _pump(request, response, subscriber, last if last is not None else -1)
+        try:
+            await _write(response, f"retry: 1000\n\nevent: hello\ndata: {time.time()}\n\n")
+            if last is not None:
+                last = await _catch_up(request, response, meeting.id, last)
+            await _pump(request, response, subscriber, last if last is not None else -1)
+        except (ConnectionError, TimeoutError, StreamerError) as error:
+            # The page went away, reads too slowly, or lost its right: it comes back by itself.
+            log.info("event_stream_ended", meeting=meeting.id, reason=type(error).__name__)
     return response
 
 

@@ -33,7 +33,7 @@ SHUTDOWN_S = 5.0
 
 # blob: is where scripts put what they fetched: the preview, and the media source of the player.
 POLICY = "; ".join((
-    "default-src 'self'", "img-src 'self' blob: data:", "media-src 'self' blob:",
+    "default-src 'self'", "img-src 'self' blob:", "media-src 'self' blob:",
     "object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 ))  # fmt: skip
 HEADERS = {

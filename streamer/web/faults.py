@@ -128,8 +128,8 @@ def errors_middleware(page: ErrorPage) -> Middleware:
             if error.status < 400:
                 raise
             found, status = _translated(error), error.status
-        except (ConnectionError, TimeoutError):
-            raise  # the browser went away or reads too slowly: nobody is left to answer
+        except ConnectionError:
+            raise  # the browser went away: nobody is left to answer
         except Exception:
             log.exception("request_failed", method=request.method, path=request.path)
             found = StreamerError("a fault of the service; it was logged", code="our_fault")

@@ -191,15 +191,15 @@ class Service:
         return [p for p in psutil.process_iter() if self._ours(p)]
 
     async def kill_part(self, name: str) -> float:
-        """kill -9 of one part: web, scheduler, worker or redis; POSIX seconds of that."""
+        """kill -9 of web, scheduler, worker or redis, and wait for the next one.
+
+        Returns POSIX seconds of the kill.
+        """
         pid = await until_there(lambda: self._part(name), 20, f"{name} is there")
         at = time.time()
         os.kill(pid, signal.SIGKILL)
+        await until_there(lambda: self._part(name) not in (None, pid), 20, f"{name} is back")
         return at
-
-    async def part_is_back(self, name: str, before: float) -> None:
-        """Wait for a part that was started after `before`."""
-        await until_there(lambda: self._part(name, before), 20, f"{name} is back")
 
     async def kill_run(self, meeting: str) -> float:
         living = await asyncio.to_thread(holder, self.home / "meetings" / meeting)
@@ -213,15 +213,15 @@ class Service:
             raise AssertionError(f"streamer up ended:\n{self._child.last_words}")
         return "home:" in self._log.read_text()
 
-    def _part(self, name: str, since: float = 0.0) -> int | None:
+    def _part(self, name: str) -> int | None:
         for process in self.processes():
             try:
-                argv, born = process.cmdline(), process.create_time()
+                argv = process.cmdline()
             except psutil.Error:
                 continue
-            is_it = "redis-server" in argv[0] if name == "redis" and argv else name in argv
-            # The kernel counts starts in hundredths of a second.
-            if is_it and argv[0] != "setpriv" and born > since - 0.02:
+            if not argv or argv[0] == "setpriv":
+                continue
+            if name in argv or (name == "redis" and "redis-server" in argv[0]):
                 return process.pid
         return None
 

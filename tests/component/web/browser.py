@@ -89,4 +89,4 @@ async def until(page: Page, expression: str) -> None:
     """Wait until a condition of the page is true (our policy forbids Playwright's own way)."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not await page.evaluate(expression):
-            await asyncio.sleep(0.05)
+            await page.wait_for_timeout(50)

@@ -42,14 +42,19 @@ async def record(folder: Path) -> None:
     (folder / "index.m3u8").write_text(text.replace("#EXTINF", date, 1))
 
 
-async def held(world: World, state: MeetingState) -> None:
-    await world.meeting(ID, state=MeetingState.LINE_UP)
+async def went_live(world: World) -> None:
     await record(world.context.meeting_folder(ID) / "hls")
-    await world.records.set_state(ID, MeetingState.LINE_UP, state, by="test")
     await world.happened(
         ID, 1, EventName.MEETING_STATE_CHANGED, {"from": "LINE_UP", "to": "LIVE"},
         at=LIVE_AT.timestamp(),
     )  # fmt: skip
+
+
+async def held(world: World) -> None:
+    """A meeting that has ended and is not sealed yet."""
+    await world.meeting(ID, state=MeetingState.LINE_UP)
+    await went_live(world)
+    await world.records.set_state(ID, MeetingState.LIVE, MeetingState.ENDING, by="test")
     await world.happened(
         ID, 2, EventName.SCENE_TAKEN, {"scene": "slate"}, at=LIVE_AT.timestamp() + 5
     )
@@ -60,7 +65,7 @@ async def plays(page: Page, after: float) -> None:
 
 
 async def test_a_line_of_the_log_is_a_place_in_the_recording(world: World) -> None:
-    await held(world, MeetingState.ENDING)  # watchable at once, before it is sealed
+    await held(world)  # watchable at once, before it is sealed
     async with served(world) as address, opened(address) as page:
         await page.goto(f"/archive/{ID}?lang=kk")
         await until(page, "document.querySelector('video').duration > 7")
@@ -81,12 +86,7 @@ async def test_the_live_page_waits_and_then_plays_by_itself(world: World) -> Non
         await page.goto(f"/live/{ID}?lang=ru")
         await expect(page.locator(".wait")).to_contain_text("19.02.2027 10:00")
         await shot(page, "live-waits")
-        await record(world.context.meeting_folder(ID) / "hls")
-        await world.records.set_state(ID, MeetingState.LINE_UP, MeetingState.LIVE, by="test")
-        await world.happened(
-            ID, 1, EventName.MEETING_STATE_CHANGED, {"from": "LINE_UP", "to": "LIVE"},
-            at=LIVE_AT.timestamp(),
-        )  # fmt: skip
+        await went_live(world)
         await expect(page.locator("article .state")).to_have_text("В эфире")
         await plays(page, 0.5)
         await shot(page, "live-plays")

@@ -85,7 +85,7 @@ def test_missing_key_says_what_it_is(write: Write, region: str) -> None:
         ("schedule:\n  overrun: one hour", "'one hour' is not a duration", "1h30m"),
         ("schedule:\n  overrun: -5m", "'-5m' is not a duration", "60m"),
         ("schedule:\n  line_up_before: 2h", "before the meeting is prepared", "prepare_before"),
-        ("relay:\n  stall_s: 15", "15 is too large", "at most 10"),
+        ("relay:\n  stall_s: 15", "15 is too large", "at most 8"),
         ("relay:\n  stall_s: .nan", "nan is not a number", "digits"),
         ("web:\n  port: 99999", "99999 is too large", "at most 65535"),
         ('web:\n  host: ""', "this text is empty", "write a text"),

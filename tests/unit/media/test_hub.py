@@ -144,7 +144,8 @@ async def test_who_falls_behind_is_advanced_to_a_keyframe(stack: ExitStack, piec
     assert slow.note.delivered == len(slow.data)
     # The other one got everything.
     assert pictures(await quick.read()) == list(range(1, maker.picture + 1))
-    assert quick.note.skips == quick.note.dropped == 0
+    assert quick.note.skips == 0
+    assert quick.note.dropped <= 2 * PACKET  # the tables before the very first keyframe
 
 
 async def test_a_group_larger_than_the_backlog_does_no_harm(stack: ExitStack) -> None:

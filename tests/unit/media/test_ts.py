@@ -21,9 +21,16 @@ def test_the_tables_lead_to_the_picture() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"\xff" * 184, b"\0", b"\0\x02\xb0\x05abc", b"\0\0\xb0\0", b"\0\x02\xbf\xff" + b"\xf0" * 60],
+    [
+        b"",
+        b"\xff" * 184,
+        b"\0",
+        b"\0\x02\xb0\x05abc",
+        b"\0\0\xb0\0",
+        b"\0\x02\xbf\xff" + b"\xf0" * 60,
+    ],
     ids=["empty", "stuffing", "pointer only", "short", "no length", "length beyond the packet"],
-)  # fmt: skip  # noqa: E501
+)
 def test_a_damaged_table_says_nothing(payload: bytes) -> None:
     broken = packet(PMT_PID, 0, payload, start=True)
     assert ts.video_pid(broken) in (None, *range(0x2000))
@@ -57,11 +64,11 @@ def test_the_next_packet_is_where_two_lie_in_a_row() -> None:
 def test_counters_go_on_over_any_number_of_encoders() -> None:
     keeper = ts.Continuity()
     whole = b""
-    for pictures in (3, 1, 5, 2):
+    for count in (3, 1, 5, 2):
         keeper.splice()
+        encoder = Maker()
         for _ in range(3):  # several pieces of each encoder
-            packets = table(Maker().group(pictures) if not whole else Maker().group(pictures))
-            keeper.splice()
+            packets = table(encoder.group(count))
             keeper.apply(packets, ts.pids_of(packets))
             whole += packets.tobytes()
     assert ts_maker.jumps(whole) == 0
