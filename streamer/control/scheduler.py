@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from streamer.control.preparing import Preparing
 from streamer.control.sealing import Sealing
@@ -26,6 +26,8 @@ EVERY_S = 0.25
 RESEND_S = 3.0
 """A command that did not move the meeting is sent again after so long."""
 REOFFER_S = 5.0
+HORIZON = timedelta(days=2)
+"""No meeting is prepared earlier than this before its start."""
 log = logging.getLogger(__name__)
 
 
@@ -92,9 +94,12 @@ class Scheduler:
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
-        """One look at every unfinished meeting."""
-        states = [state for state in MeetingState if not state.final]
-        for meeting in await self._records.meetings(states=states):
+        """One look at every meeting that runs, and at what is planned for the next day."""
+        states = [state for state in MeetingState if state.running]
+        soon = self._now() + HORIZON
+        running = await self._records.meetings(states=states)
+        planned = await self._records.meetings(states=[MeetingState.PLANNED], until=soon)
+        for meeting in (*running, *planned):
             try:
                 await self._look_at(meeting)
             except Unavailable:

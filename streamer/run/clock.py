@@ -28,7 +28,7 @@ class ProgrammeClock:
         """
         try:
             epoch = float(json.loads(path.read_text())["epoch"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             epoch = time.time() - LEAD_S
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(".new")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -24,28 +25,34 @@ from streamer.run.meeting_run import MeetingRun
 from streamer.store.live import Live
 
 SPEC_S = 10.0
+OFFERED_S = 0.3
 log = logging.getLogger("streamer.run")
 
 
 async def read_spec(live: Live, folder: Path, meeting: str) -> MeetingSpec:
-    """The frozen configuration: from the meeting's folder, else from Redis (then kept on disk)."""
+    """The frozen configuration: from Redis, else what an earlier run kept in the folder.
+
+    Redis comes first: a meeting that was postponed and prepared again was frozen again.
+    """
     path = folder / "spec.json"
-    if path.exists():
+    text = await _offered(live, meeting, OFFERED_S if path.exists() else SPEC_S)
+    if text is None:
         return MeetingSpec.model_validate_json(await asyncio.to_thread(path.read_bytes))
-    async with asyncio.timeout(SPEC_S):
-        while True:
-            try:
-                text = await live.spec(meeting)
-            except Unavailable:
-                text = None
-            if text is not None:
-                break
-            await asyncio.sleep(0.2)
-    spec = MeetingSpec.model_validate_json(text)
     fresh = path.with_suffix(".new")
     await asyncio.to_thread(fresh.write_text, text)
     fresh.rename(path)
-    return spec
+    return MeetingSpec.model_validate_json(text)
+
+
+async def _offered(live: Live, meeting: str, seconds: float) -> str | None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                with contextlib.suppress(Unavailable):
+                    if (text := await live.spec(meeting)) is not None:
+                        return text
+                await asyncio.sleep(0.1)
+    return None
 
 
 async def serve(options: argparse.Namespace, redactor: Redactor) -> None:

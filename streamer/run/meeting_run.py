@@ -29,6 +29,7 @@ from streamer.programme.mixer import Mixer
 from streamer.programme.scenes import HALL, SLATE, Scene
 from streamer.run.chain import Chain, Surroundings
 from streamer.run.clock import ProgrammeClock
+from streamer.run.folder import put_aside
 from streamer.run.journal import Journal
 from streamer.run.outbox import Outbox
 from streamer.run.secrets import Secrets
@@ -80,6 +81,8 @@ class MeetingRun:
         """Take the meeting up where it stands and serve it to its end."""
         await asyncio.to_thread(self.journal.open)
         resumed = self._recall()
+        if not resumed:
+            await asyncio.to_thread(put_aside, self.folder)
         clock = await asyncio.to_thread(
             ProgrammeClock.open, self.folder / "run.json", self.spec.programme.fps
         )
@@ -90,6 +93,7 @@ class MeetingRun:
         )
         if not resumed:
             self.record(EventName.CONFIGURATION_FROZEN, {"sha256": self.spec.sha256})
+            self.on_air_since, self.muted = None, False
             self._moved(MeetingState.PLANNED, Command.PREPARE, "schedule", "")
         self._bring_up()
         tasks = [
@@ -129,6 +133,7 @@ class MeetingRun:
 
     def _recall(self) -> bool:
         """State, sound and place in the inbox as the journal knows them; False when it is new."""
+        finished = False
         for event in self.journal.events:
             data = event.data
             match event.name:
@@ -141,10 +146,16 @@ class MeetingRun:
                 case EventName.COMMAND_DONE | EventName.COMMAND_REFUSED:
                     self._position = data.get("position", self._position)
                 case EventName.RUN_FINISHED:
-                    self._done.set()
+                    finished = True
+                case EventName.RUN_STARTED:
+                    finished = False
                 case _:
                     pass
             self.outbox.put(event)  # what Redis has already, the projection takes once
+        if finished and self.state is MeetingState.POSTPONED:
+            return False  # it was given a new date and is prepared again
+        if finished:
+            self._done.set()
         return bool(self.journal.events)
 
     def _bring_up(self) -> None:
@@ -161,7 +172,7 @@ class MeetingRun:
             self.mixer.take(HALL)
             self.mixer.mute(self.muted)
         if state is MeetingState.ENDING or not state.running:
-            self._ending = asyncio.create_task(self._end(), name="ending")
+            self._begin_end()
 
     async def _shut(self, tasks: list[asyncio.Task[None]]) -> None:
         if self._ending is not None and not self._ending.done():
@@ -268,7 +279,7 @@ class MeetingRun:
                 self.mixer.take(HALL)
             case Command.END | Command.CANCEL | Command.POSTPONE:
                 self._moved(self.state, command, by, str(args.get("reason", "")))
-                self._ending = asyncio.create_task(self._end(), name="ending")
+                self._begin_end()
             case Command.SLATE:
                 self.mixer.take(SLATE)
             case Command.TAKE_SCENE:
@@ -285,6 +296,10 @@ class MeetingRun:
                     code="no_link", command=str(command),
                 )  # fmt: skip
         self._changed.set()
+
+    def _begin_end(self) -> None:
+        self._ending = asyncio.create_task(self._end(), name="ending")
+        self._ending.add_done_callback(_end_loudly)
 
     async def _end(self) -> None:
         """Slate and silence first, then outputs, OFF AIR from bytes, recorders last."""
@@ -325,3 +340,10 @@ class MeetingRun:
                 if trouble:
                     self.record(EventName.DISK_RECOVERED, {"path": str(self.folder)})
                 trouble = False
+
+
+def _end_loudly(task: asyncio.Task[None]) -> None:
+    """An ending that broke is a fault of ours: this process goes, the next one ends the meeting."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the ending broke", exc_info=error)
+        raise SystemExit(1)

@@ -40,23 +40,30 @@ PUBLIC_DATA: dict[EventName, tuple[str, ...]] = {
 """What the page shows of the as-run log: no names of staff, no addresses of callers."""
 
 
+PAGE = 100
+"""Meetings on one page of the list."""
+
+
 async def list_archive(request: web.Request) -> web.Response:
-    """Meetings that took place in a year, newest first."""
-    year = year_of(request.query.get("year"))
-    return _json({"meetings": await archived(request, year, request.query.get("region"))})
+    """A page of the meetings that took place in a year, newest first."""
+    query = request.query
+    year, page = year_of(query.get("year")), page_of(query.get("page"))
+    rows, pages = await archived(request, year, query.get("region"), page)
+    return _json({"meetings": rows, "page": page, "pages": pages})
 
 
-async def archived(request: web.Request, year: int, region: str | None) -> list[dict[str, Any]]:
-    """`ArchivedMeeting` of every meeting of `year` that has ended, newest first."""
+async def archived(
+    request: web.Request, year: int, region: str | None, page: int
+) -> tuple[list[dict[str, Any]], int]:
+    """`ArchivedMeeting` of one page of a year, newest first, and the number of pages."""
     records = request.app[CONTEXT].records
     rows = await records.meetings(
         region=region or None, states=SHOWN, since=datetime(year, 1, 1, tzinfo=UTC),
         until=datetime(year + 1, 1, 1, tzinfo=UTC), limit=5000,
     )  # fmt: skip
-    return [
-        _summary(request, meeting, await records.package(meeting.id))
-        for meeting in reversed(rows)
-    ]
+    shown = rows[::-1][(page - 1) * PAGE : page * PAGE]
+    found = [_summary(request, one, await records.package(one.id)) for one in shown]
+    return found, max((len(rows) + PAGE - 1) // PAGE, 1)
 
 
 async def one_archived(request: web.Request) -> web.Response:
@@ -154,6 +161,18 @@ def year_of(raw: str | None) -> int:
     return int(raw)
 
 
+def page_of(raw: str | None) -> int:
+    """The page of a query, from 1. BadInput."""
+    if not raw:
+        return 1
+    if not raw.isdecimal() or not 1 <= int(raw) <= 1000:
+        raise BadInput(
+            f"page: '{raw}' is not a page; pages begin with 1",
+            code="wrong_fields", field="page", fields={"page": "is not a page"},
+        )  # fmt: skip
+    return int(raw)
+
+
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
@@ -169,6 +188,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=(
             Query("year", "such as 2027; left out: this year", "integer"),
             Query("region", "slug of a region"),
+            Query("page", "page of the list, from 1", "integer"),
         ),
     ),
     Endpoint(

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from streamer.domain.roles import Right, Role, may
 from streamer.store.records import Records
-from streamer.web.context import GATE
+from streamer.web.context import CONTEXT, GATE
 from streamer.web.faults import Forbidden, FormExpired, NotSignedIn, TooManyTries
 from streamer.web.sessions import SESSION
 
@@ -98,6 +98,17 @@ def csrf_of(request: web.Request) -> str:
         token = secrets.token_urlsafe(32)
         session["csrf"] = token
     return token
+
+
+def address_of(request: web.Request) -> str:
+    """The address a request came from.
+
+    Behind a proxy (`web.public_url` is set) it is what the proxy itself saw: the last address of
+    X-Forwarded-For. Those before it are whatever the caller wrote.
+    """
+    settings = request.app[CONTEXT].configuration.service.web
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.public_url else ""
+    return forwarded.rpartition(",")[2].strip() or request.remote or ""
 
 
 async def check_csrf(request: web.Request) -> None:

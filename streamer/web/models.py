@@ -189,9 +189,11 @@ class ArchivedMeeting(BaseModel):
 
 
 class ArchiveAnswer(BaseModel):
-    """The archive, newest first."""
+    """A page of the archive of a year, newest first."""
 
     meetings: list[ArchivedMeeting]
+    page: int
+    pages: int
 
 
 class PartAnswer(BaseModel):

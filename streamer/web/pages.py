@@ -12,7 +12,7 @@ from streamer.domain.errors import StreamerError, Unavailable
 from streamer.domain.meeting import Meeting, MeetingState
 from streamer.domain.roles import Right
 from streamer.web import words
-from streamer.web.auth import IDENTITY, SignInLimit, check_csrf, guarded, open_session
+from streamer.web.auth import IDENTITY, SignInLimit, address_of, check_csrf, guarded, open_session
 from streamer.web.context import CONTEXT, GATE, LANGUAGES, READER
 from streamer.web.faults import NotSignedIn, TooManyTries, status_of
 from streamer.web.i18n import LANGUAGE
@@ -38,7 +38,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     name, password = str(form.get("name", "")).strip(), str(form.get("password", ""))
     target = _safe_next(str(form.get("next", "/")))
-    address = request.remote or ""
+    address = address_of(request)
     limit, records = request.app[LIMIT], request.app[CONTEXT].records
     try:
         await check_csrf(request)
@@ -90,9 +90,8 @@ async def meetings(request: web.Request) -> web.StreamResponse:
     unfinished = await context.records.meetings(region=who.region, states=UNFINISHED)
     every = {meeting.id: meeting for meeting in (*unfinished, *recent)}
     rows = sorted(every.values(), key=lambda meeting: (meeting.starts_at, meeting.id))
-    reader = request.app[READER]
-    states = {meeting.id: (await reader.present(meeting))["state"] for meeting in rows}
-    running = [m for m in rows if MeetingState(states[m.id]).running]
+    states = await request.app[READER].states(rows)
+    running = [m for m in rows if states[m.id].running]
     regions = {
         slug: region for slug, region in sorted(context.configuration.regions.items())
         if who.may(Right.PLAN, slug)
@@ -113,9 +112,9 @@ async def meetings(request: web.Request) -> web.StreamResponse:
 
 
 def _groups(
-    rows: list[Meeting], running: list[Meeting], states: dict[str, str]
+    rows: list[Meeting], running: list[Meeting], states: dict[str, MeetingState]
 ) -> list[tuple[str, list[Meeting]]]:
-    final = [m for m in rows if MeetingState(states[m.id]).final]
+    final = [m for m in rows if states[m.id].final]
     waiting = [m for m in rows if m not in running and m not in final]
     return [("running", running), ("waiting", waiting), ("final", final[::-1])]
 
@@ -143,7 +142,7 @@ async def console(request: web.Request) -> web.StreamResponse:
         view = await reader.view(meeting)
     except Unavailable as error:
         view, trouble = reader.joined(meeting, None), error.as_dict()
-    lines = await reader.as_run(meeting.id, await _log_start(request, meeting.id), LOG_LINES)
+    lines = await reader.as_run(meeting.id, await _log_start(request, view), LOG_LINES)
     values = {
         "meeting": meeting,
         "region_name": region.names.in_language(request[LANGUAGE]) if region else meeting.region,
@@ -157,11 +156,11 @@ async def console(request: web.Request) -> web.StreamResponse:
     return await page(request, "console.html", values, who=who)
 
 
-async def _log_start(request: web.Request, id_: str) -> int:
-    """The seq after which the last LOG_LINES lines begin."""
+async def _log_start(request: web.Request, view: dict[str, Any]) -> int:
+    """The seq after which the last LOG_LINES lines begin; the snapshot knows the last one."""
+    last = int(view.get("seq") or 0)
     records = request.app[CONTEXT].records
-    last = 0
-    while found := await records.as_run(id_, after_seq=last):
+    while not view.get("seq") and (found := await records.as_run(view["meeting"], after_seq=last)):
         last = found[-1].seq
     return max(last - LOG_LINES, 0)
 

@@ -52,10 +52,15 @@ async def live_page(request: web.Request) -> web.StreamResponse:
 async def archive_list(request: web.Request) -> web.StreamResponse:
     """The public list of meetings that took place."""
     year = archive.year_of(request.query.get("year"))
+    number = archive.page_of(request.query.get("page"))
     region = request.query.get("region", "")
     regions = request.app[CONTEXT].configuration.regions
+    known = region if region in regions else None
+    rows, pages = await archive.archived(request, year, known, number)
     values = {
-        "rows": await archive.archived(request, year, region if region in regions else None),
+        "rows": rows,
+        "page": number,
+        "pages": pages,
         "year": year,
         "years": list(range(max(datetime.now(UTC).year, year), FIRST_YEAR - 1, -1)),
         "region": region,

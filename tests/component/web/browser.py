@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page, Response, async_playwright
+from playwright.async_api import Page, Response, ViewportSize, async_playwright
 
 from streamer.web.app import serve
 from tests.component.web.world import PASSWORD, World
 
-SIZE = {"width": 1366, "height": 768}
+SIZE: ViewportSize = {"width": 1366, "height": 768}
 """A technician's laptop."""
 WAIT_MS = 15_000
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -51,7 +51,8 @@ async def opened(address: str) -> AsyncIterator[Page]:
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
         )
         context = await browser.new_context(
-            viewport=SIZE, base_url=address, color_scheme=os.environ.get("SCHEME", "light")
+            viewport=SIZE, base_url=address,
+            color_scheme="dark" if os.environ.get("SCHEME") == "dark" else "light",
         )
         page = await context.new_page()
         page.set_default_timeout(WAIT_MS)

@@ -149,6 +149,8 @@ async def test_the_archive_tells_everything_of_a_meeting(client: Client, world: 
     async with client.get("/api/archive/meetings?year=2027") as answer:
         [row] = (await answer.json())["meetings"]
     assert (row["meeting"]["id"], row["package"]["files"]) == (ID, 9)
+    async with client.get("/api/archive/meetings?year=2027&page=2") as answer:
+        assert await answer.json() == {"meetings": [], "page": 2, "pages": 1}
     async with client.get(f"/api/archive/meetings/{ID}") as answer:
         found = await answer.json()
     assert [(line["name"], line["offset"]) for line in found["as_run"]][:2] == [

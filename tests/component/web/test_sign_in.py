@@ -1,10 +1,14 @@
 """Sessions: signing in and out, forged requests, guessing of passwords, headers."""
 
 import stat
+from dataclasses import replace
 
 import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
 
 from streamer.domain.roles import Role
+from streamer.web.app import create_app
 from streamer.web.sessions import KEY_FILE
 from tests.component.web.world import PASSWORD, Client, World, csrf_in, sign_in
 
@@ -89,6 +93,25 @@ async def test_a_forged_cookie_is_nobody(client: Client) -> None:
     headers = {"Cookie": "streamer_session=gAAAAABnonsense"}
     async with client.get("/api/meetings", headers=headers) as answer:
         assert answer.status == 401
+
+
+async def test_behind_a_proxy_guessing_locks_out_only_who_guesses(world: World) -> None:
+    service = world.context.configuration.service
+    behind = service.model_copy(
+        update={"web": service.web.model_copy(update={"public_url": "http://m.example.kz"})}
+    )
+    configuration = replace(world.context.configuration, service=behind)
+    app = create_app(replace(world.context, configuration=configuration))
+    jar = CookieJar(unsafe=True)
+    async with TestClient(TestServer(app), cookie_jar=jar) as client:
+        async with client.get("/login") as page:
+            form = {"name": "aru", "password": "wrong", "csrf_token": csrf_in(await page.text())}
+        statuses = []
+        for caller in (*["198.51.100.1"] * 6, "203.0.113.2"):
+            headers = {"X-Forwarded-For": f"10.0.0.9, {caller}"}
+            async with client.post("/login", data=form, headers=headers) as answer:
+                statuses.append(answer.status)
+    assert statuses == [401] * 5 + [429, 401]
 
 
 async def test_the_cookie_is_closed_and_its_key_is_ours_alone(
