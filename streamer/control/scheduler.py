@@ -131,7 +131,7 @@ class Scheduler:
     async def _send(self, meeting: Meeting, command: Command) -> None:
         """Send a due command once the run stands in the state that SQL knows."""
         snapshot = await self._live.snapshot(meeting.id)
-        if snapshot is None or snapshot["state"] != str(meeting.state):
+        if snapshot is None or snapshot["state"] != str(meeting.state) or not snapshot.get("run"):
             return
         key, now = (meeting.id, command), time.monotonic()
         if now - self._sent.get(key, -RESEND_S) < RESEND_S:

@@ -18,6 +18,7 @@ from streamer.media.child import Child
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
 GOOD_AFTER = 10.0
 READY_S = 30.0
+STARTS_ENOUGH = 3
 STOP: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 log = logging.getLogger(__name__)
 
@@ -47,17 +48,22 @@ class Service:
             await asyncio.sleep(pause)
 
     async def wait_ready(self, seconds: float = READY_S) -> None:
-        """Wait until it answers; Unavailable with its last words when it does not."""
+        """Wait until it answers; Unavailable with its last words when it does not, or when it
+        ended again and again."""
         try:
             async with asyncio.timeout(seconds):
-                while not await self.ready():  # noqa: ASYNC110  another process gets ready
+                while not await self.ready():
+                    if self.starts > STARTS_ENOUGH:
+                        raise self._not_started(f"ended {STARTS_ENOUGH} times at its start")
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise Unavailable(
-                f"{self.name} did not start within {seconds:.0f} s; its log {self.log_file} ends:\n"
-                + self.last_words(),
-                code="not_started",
-            ) from None
+            raise self._not_started(f"did not start within {seconds:.0f} s") from None
+
+    def _not_started(self, how: str) -> Unavailable:
+        return Unavailable(
+            f"{self.name} {how}; its log {self.log_file} ends:\n{self.last_words()}",
+            code="not_started", part=self.name,
+        )  # fmt: skip
 
     def last_words(self, lines: int = 8) -> str:
         with contextlib.suppress(OSError):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sys
+import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,11 +23,13 @@ from streamer.control.addresses import default_database
 from streamer.control.services import Service
 from streamer.control.worker import stop_run
 from streamer.domain.clockcheck import check_time_zones
-from streamer.domain.errors import StreamerError, Unavailable
+from streamer.domain.errors import BadInput, Unavailable
 from streamer.store.database import Database
 from streamer.store.live import Live
 
 STOP_RUNS_S = 25.0
+PORT_S = 2.0
+"""How long a port may be taken before we believe it."""
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +71,7 @@ async def everything(configuration: Configuration, configs: Path) -> AsyncIterat
     service = configuration.service
     home = service.home
     await asyncio.to_thread(_make_folders, home, service.archive_folder)
+    await _port_is_free(service.web.host, service.web.port)
     redis_url = service.redis_url or private_redis.url(home)
     database_url = service.database_url or default_database(home)
     around = environment(home, redis_url, database_url, service.archive_folder)
@@ -82,18 +88,21 @@ async def everything(configuration: Configuration, configs: Path) -> AsyncIterat
         if service.redis_url is None:
             argv = await asyncio.to_thread(private_redis.argv, home)
             await part("redis", argv, lambda: _redis_answers(redis_url)).wait_ready()
+        streamer = [sys.executable, "-m", "streamer.cli"]
+        # Before everything that a picture does not need: after a power cut meetings wait for it.
+        await part(
+            "worker", [*streamer, "worker", "--configs", str(configs)],
+            lambda: _worker_lives(redis_url),
+        ).wait_ready()  # fmt: skip
         database = await Database.open(database_url)
         try:
             await database.migrate()
         finally:
             await database.close()
-        streamer = [sys.executable, "-m", "streamer.cli"]
         parts = [
             part("web", [*streamer, "web", "--configs", str(configs)], lambda: _web_answers(base)),
             part("scheduler", [*streamer, "scheduler", "--configs", str(configs)], _at_once),
-            part("worker", [*streamer, "worker", "--configs", str(configs)],
-                 lambda: _worker_lives(redis_url)),
-        ]  # fmt: skip
+        ]
         await asyncio.gather(*(each.wait_ready() for each in parts))
         yield Everything(home, service.web.public_url or base, redis_url, services, tasks)
     finally:
@@ -107,12 +116,42 @@ def _make_folders(home: Path, archive: Path) -> None:
     for folder in (home, home / "log", home / "meetings", archive):
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass  # a folder that is there may still be on a disk that takes nothing
         except OSError as error:
-            raise StreamerError(
-                f"cannot make the folder {folder}: {error.strerror}; choose another home in"
+            raise BadInput(
+                f"cannot write in {folder}: {error.strerror}; choose another home in"
                 " streamer.yaml, or mend the disk",
-                code="home_unwritable",
-            ) from error
+                code="home_unwritable", folder=str(folder),
+            ) from error  # fmt: skip
+
+
+async def _port_is_free(host: str, port: int) -> None:
+    """Raise BadInput when another program serves on our port: it is often a second `up`, which
+    would then take the first one's Redis away. A part of ours that was just killed may still be
+    ending, hence the patience."""
+    until = time.monotonic() + PORT_S
+    while True:
+        try:
+            server = await asyncio.start_server(lambda reader, writer: None, host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise BadInput(
+                    f"cannot serve on {host}:{port}: {error.strerror}; correct web.host and"
+                    " web.port in streamer.yaml",
+                    code="wrong_address", host=host, port=port,
+                ) from error  # fmt: skip
+            if time.monotonic() > until:
+                raise BadInput(
+                    f"port {port} on {host} is taken by another program (perhaps this service runs"
+                    " already); free it or set another web.port in streamer.yaml",
+                    code="port_taken", port=port,
+                ) from None  # fmt: skip
+        else:
+            server.close()
+            await server.wait_closed()
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _redis_answers(url: str) -> bool:

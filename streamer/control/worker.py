@@ -17,6 +17,7 @@ import socket
 import time
 from pathlib import Path
 
+from streamer.control.failing import SHOWN_FROM, Failure, show
 from streamer.control.spares import Spares, WorkerSettings
 from streamer.domain.errors import Unavailable
 from streamer.run.lock import EXIT_BUSY, holder
@@ -27,6 +28,7 @@ TAKE_OVER_MS = 8000
 RENEW_S = 1.0
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 QUICK_S = 20.0
+EXIT_FAILED = 1
 log = logging.getLogger(__name__)
 
 
@@ -91,19 +93,34 @@ class Worker:
     async def _serve(self, meeting: str) -> None:
         """Keep a run for `meeting` until it says that it needs none."""
         failures = 0
+        folder = self._settings.home / "meetings" / meeting
         try:
             while True:
-                began = time.monotonic()
-                code = await self._one_run(meeting)
+                began, since = time.monotonic(), time.time()
+                try:
+                    code = await self._one_run(meeting)
+                except OSError as error:
+                    code, failure = EXIT_FAILED, Failure.from_error(error)
+                else:
+                    failure = await asyncio.to_thread(Failure.of, folder, since, code)
                 if code == 0:
                     break
                 failures = 0 if time.monotonic() - began > QUICK_S else failures + 1
                 pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
                 log.warning("run of %s ended (%s); again in %.1f s", meeting, code, pause)
+                if failures >= SHOWN_FROM and code != EXIT_BUSY:
+                    await self._show(meeting, failure, failures)
                 await asyncio.sleep(pause)
             await self._finish(meeting)
         finally:
             self._tasks.pop(meeting, None)
+
+    async def _show(self, meeting: str, failure: Failure, failures: int) -> None:
+        log.error("meeting %s has no run, try %d: %s", meeting, failures, failure.reason)
+        try:
+            await show(self._live, meeting, self._settings.id, failure, failures)
+        except Unavailable as error:
+            log.warning("cannot show that: %s", error)
 
     async def _one_run(self, meeting: str) -> int:
         """One run from start, or from adoption, to its end; its exit code (0: nothing to do)."""

@@ -30,13 +30,19 @@ class Child:
     (`setpriv --pdeathsig`). None: it ends by itself, at the end of its input.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, clean: Callable[[str], str]):
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        clean: Callable[[str], str],
+        stderr: IO[bytes],
+    ) -> None:
         self.name = name
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._process = process
         self._clean = clean
         self._on_line: Callable[[str], object] | None = None
-        self._reader = asyncio.create_task(self._read_stderr(), name=f"{name} stderr")
+        self._reader = asyncio.create_task(self._read_stderr(stderr), name=f"{name} stderr")
 
     @classmethod
     async def start(
@@ -61,20 +67,28 @@ class Child:
         guard = ["setpriv", "--pdeathsig", name_of, "--"] if orphaned else []
         if shutil.which(argv[0]) is None:
             raise Unavailable(f"the program '{argv[0]}' is not installed", code="program_missing")
-        process = await asyncio.create_subprocess_exec(
-            *guard,
-            *argv,
-            stdin=stdin if stdin is not None else asyncio.subprocess.DEVNULL,
-            stdout=stdout if stdout is not None else asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=tuple(pass_fds),
-            cwd=cwd,
-            env=environment,
-            # A Ctrl+C in the terminal is for us; children are stopped in our order.
-            start_new_session=True,
-            limit=1 << 20,
-        )
-        child = cls(name, process, clean)
+        # A pipe of our own: with asyncio's, `wait` would wait for a grandchild that keeps it open.
+        reading, writing = os.pipe()
+        words = os.fdopen(reading, "rb", buffering=0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *guard,
+                *argv,
+                stdin=stdin if stdin is not None else asyncio.subprocess.DEVNULL,
+                stdout=stdout if stdout is not None else asyncio.subprocess.DEVNULL,
+                stderr=writing,
+                pass_fds=tuple(pass_fds),
+                cwd=cwd,
+                env=environment,
+                # A Ctrl+C in the terminal is for us; children are stopped in our order.
+                start_new_session=True,
+            )
+        except BaseException:
+            words.close()
+            raise
+        finally:
+            os.close(writing)
+        child = cls(name, process, clean, words)
         child._on_line = on_line
         return child
 
@@ -128,21 +142,24 @@ class Child:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
 
-    async def _read_stderr(self) -> None:
-        assert self._process.stderr is not None
-        while True:
-            try:
-                # ffmpeg ends status lines with CR; they are never asked for (-nostats).
-                raw = await self._process.stderr.readline()
-            except ValueError:  # a line longer than the limit: its rest is read as the next line
-                continue
-            if not raw:
-                return
-            line = self._clean(raw.decode(errors="replace").rstrip())
-            if line:
-                self.stderr.append(line)
-                if self._on_line:
-                    self._on_line(line)
+    async def _read_stderr(self, pipe: IO[bytes]) -> None:
+        reader, transport = await _connect(pipe)
+        try:
+            while True:
+                try:
+                    # ffmpeg ends status lines with CR; they are never asked for (-nostats).
+                    raw = await reader.readline()
+                except ValueError:  # longer than the limit: its rest is read as the next line
+                    continue
+                if not raw:
+                    return
+                line = self._clean(raw.decode(errors="replace").rstrip())
+                if line:
+                    self.stderr.append(line)
+                    if self._on_line:
+                        self._on_line(line)
+        finally:
+            transport.close()
 
 
 def secret_fd(text: str, name: str = "target") -> int:
@@ -158,12 +175,17 @@ def secret_fd(text: str, name: str = "target") -> int:
 
 async def read_lines(stream: IO[bytes], on_line: Callable[[bytes], None]) -> None:
     """Read lines of a child's pipe on the loop until its end."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=1 << 20)
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.connect_read_pipe(lambda: protocol, stream)
+    reader, transport = await _connect(stream)
     try:
         while line := await reader.readline():
             on_line(line)
     finally:
         transport.close()
+
+
+async def _connect(pipe: IO[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader(limit=1 << 20)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    return reader, transport

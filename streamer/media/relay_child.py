@@ -128,6 +128,20 @@ class Copy:
         }
 
 
+def slave(url: str, options: dict[str, str]) -> str:
+    """The output in the words of FFmpeg's tee muxer.
+
+    Why a tee of one: PyAV gives options to the muxer only, never to the connection under it, so
+    that certificates would not be checked. The tee muxer opens the connection with all of them.
+    """
+    given = ":".join(f"{name}={_escaped(text, ':]')}" for name, text in options.items())
+    return _escaped(f"[f=flv:{given}]{url}", "|")
+
+
+def _escaped(text: str, special: str) -> str:
+    return "".join(f"\\{c}" if c in special or c in "\\' " else c for c in text)
+
+
 def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:
     """Copy until the input ends; returns the stage that ended it, and the error's text."""
     try:
@@ -136,7 +150,7 @@ def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:
         return "input", str(error)
     stage = "open"
     try:
-        out = av.open(target["url"], "w", format="flv", options=target["options"])
+        out = av.open(slave(target["url"], target["options"]), "w", format="tee")
         copy = Copy(source, out)
         out.start_encoding()
         stage = "send"

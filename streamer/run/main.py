@@ -20,6 +20,7 @@ from streamer.config import logs
 from streamer.config.secrets import Redactor
 from streamer.config.spec import MeetingSpec
 from streamer.domain.errors import StreamerError, Unavailable
+from streamer.run import last_words
 from streamer.run.lock import EXIT_BUSY, hold
 from streamer.run.meeting_run import MeetingRun
 from streamer.store.live import Live
@@ -100,17 +101,24 @@ def main() -> None:
     options.meeting = wait_for_meeting(options.home)
     if options.meeting is None:
         return
-    held = hold(options.home / "meetings" / options.meeting)
-    if held is None:
-        log.warning("another run on this machine has the meeting")
-        sys.exit(EXIT_BUSY)
+    folder: Path = options.home / "meetings" / options.meeting
     try:
+        held = hold(folder)
+        if held is None:
+            log.warning("another run on this machine has the meeting")
+            sys.exit(EXIT_BUSY)
         asyncio.run(serve(options, redactor))
     except asyncio.CancelledError:
         log.info("stopped by a signal")
         sys.exit(128 + signal.SIGTERM)
     except StreamerError as error:
         log.error("%s", error)
+        last_words.write(folder, error, redactor.clean)
+        sys.exit(1)
+    except Exception as error:
+        # Said by the log, which masks secrets; the interpreter's own traceback would not.
+        log.exception("the run of %s cannot go on", options.meeting)
+        last_words.write(folder, error, redactor.clean)
         sys.exit(1)
 
 

@@ -93,9 +93,7 @@ async def serve(
     Raises OSError when the address is taken, and what broke the reader of events.
     """
     app = create_app(context)
-    runner = web.AppRunner(
-        app, access_log_class=AccessLog, shutdown_timeout=SHUTDOWN_S
-    )
+    runner = web.AppRunner(app, access_log_class=AccessLog, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, reuse_address=True)

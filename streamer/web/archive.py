@@ -18,7 +18,7 @@ from streamer.web import models
 from streamer.web import playlist as hls
 from streamer.web.context import CONTEXT, READER
 from streamer.web.endpoints import Endpoint, Query
-from streamer.web.media import RECORDINGS
+from streamer.web.media import FOR_STAFF_ONLY, RECORDINGS, is_staff
 from streamer.web.meetings import none_here
 
 SHOWN = frozenset({MeetingState.ENDING, MeetingState.ARCHIVED})
@@ -81,7 +81,8 @@ async def details(request: web.Request, id_: str) -> dict[str, Any]:
     package = await context.records.package(id_)
     folder = await request.app[RECORDINGS].package(id_) if package else None
     segments = recording.public.segments
-    files = await asyncio.to_thread(manifest, folder, id_) if folder else []
+    staff = await is_staff(request, meeting)
+    files = await asyncio.to_thread(manifest, folder, id_, staff) if folder else []
     return {
         **_summary(request, meeting, package),
         "as_run": [
@@ -101,8 +102,11 @@ async def details(request: web.Request, id_: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def manifest(folder: Path, id_: str) -> list[dict[str, Any]]:
-    """Every file that the manifest of the package names, with its size (bytes) and SHA-256."""
+def manifest(folder: Path, id_: str, staff: bool) -> list[dict[str, Any]]:
+    """Every file that the manifest of the package names, with its size (bytes) and SHA-256.
+
+    `address` is None where the caller may not have the file; its hash is public all the same.
+    """
     try:
         lines = (folder / "manifest-sha256.txt").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -116,7 +120,10 @@ def manifest(folder: Path, id_: str) -> list[dict[str, Any]]:
             continue
         found.append({
             "path": path, "bytes": file.stat().st_size, "sha256": digest,
-            "address": f"/archive/{id_}/files/{quote(path)}",
+            "address": (
+                f"/archive/{id_}/files/{quote(path)}"
+                if staff or not path.startswith(FOR_STAFF_ONLY) else None
+            ),
         })  # fmt: skip
     return found
 

@@ -17,6 +17,7 @@ from streamer.store.archive_store import FolderStore
 from streamer.web import playlist as hls
 from streamer.web.auth import Gate
 from streamer.web.context import CONTEXT, GATE, READER, WebContext
+from streamer.web.faults import NotSignedIn
 from streamer.web.meetings import MeetingReader, none_here
 
 PUBLIC = frozenset({MeetingState.LIVE, MeetingState.ENDING, MeetingState.ARCHIVED})
@@ -24,6 +25,10 @@ FOR_STAFF = PUBLIC | {MeetingState.LINE_UP}
 FRESH_S = 1.0
 """Seconds for which the state and the cut playlist of a meeting are kept between requests."""
 KEPT = 500
+FOR_STAFF_ONLY = ("data/video/", "data/as-run.ndjson")
+"""Files of a package that hold what was never public: the line-up, with whatever a microphone
+heard before the start, and names of staff. The public watches the viewing copy from going live on.
+"""
 INDEX = "hls/index.m3u8"
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 TYPES = {
@@ -121,7 +126,7 @@ async def meeting_media(request: web.Request) -> web.StreamResponse:
     """`/media/{id}/hls/…`: the public from going live on, staff from line-up on."""
     id_, path = request.match_info["id"], request.match_info["path"]
     recording = await request.app[RECORDINGS].recording(id_)
-    staff = recording.state in FOR_STAFF and await _is_staff(request, recording.meeting)
+    staff = recording.state in FOR_STAFF and await is_staff(request, recording.meeting)
     if not staff and recording.state not in PUBLIC:
         raise none_here(id_)
     shown = recording.whole if staff else recording.public
@@ -139,15 +144,24 @@ async def meeting_media(request: web.Request) -> web.StreamResponse:
 
 
 async def package_file(request: web.Request) -> web.StreamResponse:
-    """`/archive/{id}/files/…`: every file of the sealed package."""
-    id_ = request.match_info["id"]
+    """`/archive/{id}/files/…`: the files of the sealed package, some of them for staff only."""
+    id_, path = request.match_info["id"], request.match_info["path"]
     folder = await request.app[RECORDINGS].package(id_)
-    if folder is None:
+    if folder is None or (inside := await asyncio.to_thread(_inside, folder, path)) is None:
         raise none_here(id_)
-    return await _file(folder, request.match_info["path"], "public, max-age=3600")
+    real = inside.relative_to(folder.resolve()).as_posix()
+    if not real.startswith(FOR_STAFF_ONLY):
+        return await _file(folder, path, "public, max-age=3600")
+    if not await is_staff(request, await request.app[READER].meeting(id_)):
+        raise NotSignedIn(
+            "this file holds what was recorded before the meeting was public; sign in as staff",
+            code="for_staff",
+        )
+    return await _file(folder, path, "private, max-age=3600")
 
 
-async def _is_staff(request: web.Request, meeting: Meeting) -> bool:
+async def is_staff(request: web.Request, meeting: Meeting) -> bool:
+    """Whether the caller may see what is not public of this meeting."""
     gate: Gate = request.app[GATE]
     try:
         who = await gate.identify(request)

@@ -220,7 +220,7 @@ class FileAnswer(BaseModel):
     path: str
     bytes: int
     sha256: str
-    address: str
+    address: str | None = Field(description="None: for signed-in staff only")
 
 
 class RunLine(EventAnswer):

@@ -27,7 +27,8 @@ programme:
   preset: ultrafast
 """
 """A picture that costs little, for meetings in which it does not matter."""
-CHEAP_HALL = Form(width=320, height=180, video_kbps=600)
+CHEAP_HALL = Form(width=320, height=180, video_kbps=600, gop_s=1)
+"""A keyframe every second: no feed can show a picture before the hall's next keyframe."""
 EVERY_ACCOUNT = list(stage.NAMES)
 
 

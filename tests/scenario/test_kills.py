@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -15,7 +16,6 @@ import pytest_asyncio
 
 from streamer.archive.verify import verify
 from streamer.demo import measure
-from streamer.demo.measure import Shown
 from tests.scenario.house import EVERY_ACCOUNT, House, Recorded, pass_until
 from tests.scenario.world import until, until_there
 
@@ -97,8 +97,9 @@ def _faults(recorded: Recorded, kills: Kills, *names: str) -> list[tuple[float, 
 
 
 @pytest.mark.parametrize(
-    ("account", "own"), [("first", ("run",)), ("second", ("run",)), ("third", ("relay:third", "run"))]
-)  # fmt: skip
+    ("account", "own"),
+    [("first", ("run",)), ("second", ("run",)), ("third", ("relay:third", "run"))],
+)
 def test_no_account_loses_a_frame_over_another_part(
     house: House, kills: Kills, recorded: Recorded, account: str, own: tuple[str, ...]
 ) -> None:
@@ -125,11 +126,11 @@ def test_the_picture_of_the_killed_feed_is_back_in_two_seconds(
     assert still is not None
     assert still.seconds <= 1.0
     killed = recorded.programme_s(kills.at["feed:hall"])
-    after = [f for f in picture.frames if f.shown is Shown.HALL and f.counter is not None]
     shift = _shift(house, recorded)
+    hall = [f for f in picture.frames if f.counter is not None and f.pts + shift > killed]
     fresh = next(
-        f for before, f in zip(after, after[1:], strict=False)
-        if f.pts + shift > killed + 0.2 and f.counter != before.counter
+        after for before, after in pairwise(hall) if after.counter != before.counter
+        and after.pts + shift > killed + AROUND_S
     )  # fmt: skip
     assert fresh.pts + shift - killed <= BACK_S
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -30,6 +32,11 @@ ZONE = ZoneInfo("Asia/Almaty")
 MARK = "STREAMER_SCENARIO"
 """Environment variable by which every process of one service is found, whoever its parent is."""
 UP_S = 60.0
+COMPILED = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "streamer-scenario-bytecode"),
+}
+"""An installed service has its bytecode; without it every process compiles for seconds."""
 TITLE = {"kk": "Әкімнің халық алдындағы есебі", "ru": "Отчётная встреча акима"}
 T = TypeVar("T")
 
@@ -137,7 +144,7 @@ class Service:
     def __init__(self, configs: Path, home: Path, url: str, environment: dict[str, str]) -> None:
         self.configs, self.home, self.url = configs, home, url
         self._token = secrets.token_hex(8)
-        self._environment = {**os.environ, **environment, MARK: self._token}
+        self._environment = {**os.environ, **COMPILED, **environment, MARK: self._token}
         self._child: Child | None = None
         self._log = configs.parent / "up.log"
         self.session: aiohttp.ClientSession | None = None
@@ -188,7 +195,12 @@ class Service:
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this service, meeting runs and their children too. Blocking."""
-        return [p for p in psutil.process_iter() if self._ours(p)]
+        found = {p.pid: p for p in psutil.process_iter() if self._ours(p)}
+        for process in list(found.values()):
+            # Redis and nginx write their title over the environment.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found |= {child.pid: child for child in process.children(recursive=True)}
+        return list(found.values())
 
     async def kill_part(self, name: str) -> float:
         """kill -9 of web, scheduler, worker or redis, and wait for the next one.
@@ -236,10 +248,8 @@ class Service:
     def _kill_all(self) -> None:
         while living := self.processes():
             for process in living:
-                try:
+                with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-                except psutil.NoSuchProcess:
-                    continue
             psutil.wait_procs(living, timeout=5)
 
 

@@ -51,7 +51,8 @@ async def opened(address: str) -> AsyncIterator[Page]:
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
         )
         context = await browser.new_context(
-            viewport=SIZE, base_url=address,
+            viewport=SIZE,
+            base_url=address,
             color_scheme="dark" if os.environ.get("SCHEME") == "dark" else "light",
         )
         page = await context.new_page()

@@ -123,9 +123,7 @@ async def test_a_wrong_place_to_resume_is_refused(client: Client, token: str, wo
         assert answer.status == 422
 
 
-async def test_streams_end_when_the_service_stops(
-    client: Client, token: str, world: World
-) -> None:
+async def test_streams_end_when_the_service_stops(client: Client, token: str, world: World) -> None:
     meeting = (await world.meeting()).id
     async with listening(client, token, meeting) as listener:
         await listener.next("live")

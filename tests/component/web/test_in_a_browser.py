@@ -50,9 +50,7 @@ async def prepare_scene(world: World) -> None:
     await world.live.put_preview(MEETING, picture())
 
 
-async def test_the_console_follows_the_meeting_and_sends_commands(
-    page: Page, world: World
-) -> None:
+async def test_the_console_follows_the_meeting_and_sends_commands(page: Page, world: World) -> None:
     await prepare_scene(world)
     await page.goto(f"/meetings/{MEETING}")
     await expect(page.locator("#state strong")).to_have_text("Проверка перед эфиром")

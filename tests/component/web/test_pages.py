@@ -23,9 +23,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
-async def test_every_page_speaks_the_language(
-    client: Client, world: World, language: str
-) -> None:
+async def test_every_page_speaks_the_language(client: Client, world: World, language: str) -> None:
     await archive(client, world)
     other = await world.meeting("2027-02-20-abai-live", state=MeetingState.LIVE)
     await world.snapshot(other.id, MeetingState.LIVE)

@@ -144,7 +144,9 @@ async def archive(client: Client, world: World) -> None:
     )  # fmt: skip
 
 
-async def test_the_archive_tells_everything_of_a_meeting(client: Client, world: World) -> None:
+async def test_the_archive_tells_everything_of_a_meeting(
+    client: Client, token: str, world: World
+) -> None:
     await archive(client, world)
     async with client.get("/api/archive/meetings?year=2027") as answer:
         [row] = (await answer.json())["meetings"]
@@ -165,7 +167,10 @@ async def test_the_archive_tells_everything_of_a_meeting(client: Client, world: 
     assert [part["path"] for part in found["parts"]] == ["master/part-0001.ts"]
     files = {file["path"]: file for file in found["files"]}
     entry = files["data/as-run.ndjson"]
-    status, body = await fetch(client, entry["address"])
+    assert entry["address"] is None, "the full log names staff"
+    assert (await fetch(client, f"/archive/{ID}/files/data/as-run.ndjson"))[0] == 401
+    log = f"/archive/{ID}/files/data/as-run.ndjson"
+    status, body = await fetch(client, log, bearer(token))
     assert (status, hashlib.sha256(body).hexdigest()) == (200, entry["sha256"])
     assert (await fetch(client, f"/archive/{ID}/files/manifest-sha256.txt"))[0] == 200
     # The meeting's own folder is gone; it is watched from the package.

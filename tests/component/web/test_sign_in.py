@@ -114,9 +114,7 @@ async def test_behind_a_proxy_guessing_locks_out_only_who_guesses(world: World) 
     assert statuses == [401] * 5 + [429, 401]
 
 
-async def test_the_cookie_is_closed_and_its_key_is_ours_alone(
-    client: Client, world: World
-) -> None:
+async def test_the_cookie_is_closed_and_its_key_is_ours_alone(client: Client, world: World) -> None:
     async with client.get("/login") as answer:
         cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie

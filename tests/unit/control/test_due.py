@@ -15,7 +15,8 @@ GIVE_UP = END + timedelta(hours=1)
 PREPARE, LINE_UP = START - timedelta(minutes=60), START - timedelta(minutes=30)
 TICK = timedelta(seconds=1)
 MEETING = Meeting(
-    "m", "abai", Names("к", "р"), START, END, "Asia/Almaty", "2027-02-19T10:00", end_by_schedule=True
+    "m", "abai", Names("к", "р"), START, END, "Asia/Almaty", "2027-02-19T10:00",
+    end_by_schedule=True,
 )  # fmt: skip
 WHEN = {
     "long before": START - timedelta(days=3), "before preparing": PREPARE - TICK,

@@ -1,5 +1,6 @@
 """Command lines: no secret in any of them, and what other parts rely on."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_passphrase_cannot_leave_its_quotes(quote: str) -> None:
 
 def test_the_encoder_is_what_the_hub_relies_on() -> None:
     argv = commands.encoder("/usr/bin/ffmpeg", SETTINGS, 5, 6, 3600.04)
-    pairs = dict(zip(argv, argv[1:], strict=False))
+    pairs = dict(pairwise(argv))
     assert argv[0] == "/usr/bin/ffmpeg"
     assert argv[-1] == "pipe:1"
     assert pairs["-output_ts_offset"] == "3600.040000"
@@ -52,7 +53,7 @@ def test_the_encoder_is_what_the_hub_relies_on() -> None:
 
 def test_the_viewing_copy_is_an_event_list_with_programme_time() -> None:
     argv = commands.hls_recorder("ffmpeg", 2)
-    pairs = dict(zip(argv, argv[1:], strict=False))
+    pairs = dict(pairwise(argv))
     assert "-copyts" in argv
     assert pairs["-hls_playlist_type"] == "event"
     assert pairs["-hls_segment_type"] == "fmp4"

@@ -10,7 +10,6 @@ import pytest
 from streamer.config.secrets import Redactor
 from streamer.domain.errors import Act
 from streamer.domain.legs import LegKind
-from streamer.media.child import Child
 from streamer.media.hub import Hub
 from streamer.media.leg import Leg, Outcome
 from streamer.media.relay import QUICK_S, REFUSALS_FOR_SURE, Address, Relay
@@ -136,13 +135,12 @@ def test_the_backup_is_tried_from_the_second_failure_on() -> None:
         async def both() -> tuple[Address, ...]:
             return addresses
 
-        relay = Relay(Hub(), both, str)
+        class Sends(Relay):
+            async def _send(self, leg: Leg, address: Address) -> Outcome:
+                shown.append(leg.target + leg.detail)
+                return Outcome("lost")
 
-        async def sends(leg: Leg, address: Address) -> Outcome:
-            shown.append(leg.target + leg.detail)
-            return Outcome("lost")
-
-        relay._send = sends  # type: ignore[method-assign]
+        relay = Sends(Hub(), both, str)
         leg = Leg("relay:x", LegKind.RELAY, relay.attempt)
         for _ in range(6):
             await relay.attempt(leg)
