@@ -24,6 +24,7 @@ from streamer.control.services import Service
 from streamer.control.worker import stop_run
 from streamer.domain.clockcheck import check_time_zones
 from streamer.domain.errors import BadInput, Unavailable
+from streamer.media.ingest import rtmp_module
 from streamer.store.database import Database
 from streamer.store.live import Live
 
@@ -191,10 +192,25 @@ async def _at_once() -> bool:
     return True
 
 
+def _missing(configuration: Configuration) -> list[str]:
+    """Programs that some region needs and this machine has not: better heard today than on the
+    day of the meeting. Blocking."""
+    halls = [hall for region in configuration.regions.values() for hall in region.halls]
+    if all(source.kind != "rtmp" for hall in halls for source in hall.sources):
+        return []
+    try:
+        rtmp_module()
+    except Unavailable as error:
+        return [error.message]
+    return []
+
+
 async def run_up(configs: Path, say: Callable[[str], None]) -> None:
     """Everything on one machine, until cancelled."""
     check_time_zones()
     configuration = await asyncio.to_thread(load, configs)
+    for trouble in await asyncio.to_thread(_missing, configuration):
+        say(f"warning: {trouble}")
     async with everything(configuration, configs) as running:
         say(f"console:  {running.url}/")
         say(f"archive:  {running.url}/archive")

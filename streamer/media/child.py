@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 from collections import deque
@@ -111,7 +112,9 @@ class Child:
 
         ffmpeg names the cause first and its consequences after that.
         """
-        return self.stderr[0] if self.stderr else f"ended with {self.returncode}"
+        if not self.stderr:
+            return f"ended with {self.returncode}"
+        return re.sub(r"^\[[^\]]* @ 0x[0-9a-f]+\] ", "", self.stderr[0])
 
     async def wait(self) -> int:
         """Wait for the end (no deadline: a live leg may run for hours) and for its last words."""

@@ -103,9 +103,11 @@ def rtmp_input(address: str) -> list[str]:
     """The input flags for our own ingest server on the loopback (no secret in `address`).
 
     The picture may begin a group of pictures later than the sound; both there ends the probing.
+    The frame rate is not looked for (`fps` makes it ours): that would take another second.
     """
     return [
         "-fflags", "nobuffer", "-probesize", "5000000", "-analyzeduration", "4000000",
+        "-fpsprobesize", "0",
         "-rw_timeout", "2000000", "-f", "live_flv", "-i", address,
     ]  # fmt: skip
 
@@ -127,9 +129,9 @@ def test_input(settings: ProgrammeSettings) -> list[str]:
 def hls_recorder(binary: str, part_s: int) -> list[str]:
     """The transport stream on stdin to one part of the viewing copy, in the current folder."""
     # copyts keeps programme time in every part; MP4 wants AAC without its ADTS headers.
+    # Not `nobuffer`: that throws away what was probed, two seconds of every part.
     source = ffmpeg.input(
-        "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, fflags="nobuffer",
-        copyts=None,
+        "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, copyts=None,
     )  # fmt: skip
     out = ffmpeg.output(
         source, "index.m3u8", format="hls", map="0",
@@ -138,6 +140,9 @@ def hls_recorder(binary: str, part_s: int) -> list[str]:
             "hls_time": part_s, "hls_segment_type": "fmp4", "hls_playlist_type": "event",
             "hls_fmp4_init_filename": "init.mp4", "hls_segment_filename": "seg-%05d.m4s",
             "start_number": 1, "hls_flags": "independent_segments+program_date_time",
+            # Programme time in every fragment, not in the edit list of the init file: players
+            # made of FFmpeg read the first init only and left out two seconds after each gap.
+            "hls_segment_options": "movflags=+frag_discont",
             "progress": "pipe:1", "stats_period": 0.5,
         },
     )  # fmt: skip

@@ -93,7 +93,7 @@ class RtmpIngest:
         await self._serve_callback()
         config = self.folder / "ingest.conf"
         text = CONFIG.format(
-            folder=self.folder, module=_module(), host=self.host, port=self.port,
+            folder=self.folder, module=rtmp_module(), host=self.host, port=self.port,
             application=APPLICATION, callback=self._callback,
             user="user root;" if os.geteuid() == 0 else "",
         )  # fmt: skip
@@ -182,7 +182,7 @@ class RtmpIngest:
         return web.Response()
 
 
-def _module() -> Path:
+def rtmp_module() -> Path:
     """The rtmp module; Unavailable naming the Debian packages when it is not there."""
     if shutil.which("nginx"):
         for path in MODULES:

@@ -102,7 +102,8 @@ class Leg:
         self.moved_at = time.time()
         if self._first_moved is None:
             self._first_moved = self._moved
-        if self.state in (LegState.STARTING, LegState.STALLED):
+        # Bytes that a stalled try still counts while it is ended are no recovery.
+        if self.state is LegState.STARTING:
             self.error, self.act = "", None
             self._go(LegState.RUNNING)
 

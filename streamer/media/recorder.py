@@ -7,6 +7,7 @@ Recorder b (`HlsRecorder`): the viewing copy, one ffmpeg child per unbroken part
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import re
@@ -140,7 +141,14 @@ class _Appender(threading.Thread):
                 self._append(file.fileno())
             self._on_end("closed")
         except OSError as error:
+            self._remove_if_empty()
             self._on_end(f"cannot write {self._path}: {error.strerror}; free or mend the disk")
+
+    def _remove_if_empty(self) -> None:
+        """A disk that is full for hours must not fill up with thousands of empty parts."""
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_size == 0:
+                self._path.unlink()
 
     def _append(self, fd: int) -> None:
         synced = time.monotonic()

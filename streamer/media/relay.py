@@ -29,7 +29,10 @@ BACKUP_FROM_FAILURE = 2
 REFUSED = re.compile(r"Server error|BadName|Unauthorized|NetStream\.Publish\.Denied", re.I)
 BUSY = re.compile(r"already publishing|already in use|stream busy", re.I)
 """The server still holds our last connection: it lets go by itself."""
-CERTIFICATE = re.compile(r"certificate verify failed|unable to get local issuer|not trusted", re.I)
+CERTIFICATE = re.compile(
+    r"certificate (verify failed|failed verification)|unable to get local issuer|not trusted"
+    r"|owner does not match", re.I,
+)  # fmt: skip
 UNREACHABLE = re.compile(
     r"refused|resolve|unreachable|timed out|No route|handshake response|Name or service", re.I
 )
@@ -114,7 +117,7 @@ class Relay:
             child = await Child.start(
                 leg.id,
                 [sys.executable, "-I", "-m", "streamer.media.relay_child", str(target)],
-                stdin=reading, stdout=out_w, pass_fds=(target,), clean=self.clean,
+                stdin=reading, stdout=out_w, pass_fds=(target,), clean=self._clean_line,
             )  # fmt: skip
             leg.pid = child.pid
             close(reading, out_w, target)
@@ -138,6 +141,10 @@ class Relay:
             if report is not None:
                 report.cancel()
                 await asyncio.gather(report, return_exceptions=True)
+
+    def _clean_line(self, line: str) -> str:
+        """What the tee muxer says is left out: it repeats the address with the key, escaped."""
+        return "" if line.startswith("[tee @") else self.clean(line)
 
     @staticmethod
     async def _dismiss(child: Child, *, gently: bool) -> None:

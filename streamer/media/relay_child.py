@@ -30,7 +30,8 @@ BYTES_ACKED, SEND_WINDOW = 120, 228
 """Offsets in struct tcp_info (include/uapi/linux/tcp.h; the second since Linux 5.4)."""
 INPUT_OPTIONS = {
     # Our own encoder's stream: PSI and a keyframe with its headers come first, nothing to guess.
-    "probesize": "200000", "analyzeduration": "100000", "fpsprobesize": "0", "fflags": "nobuffer",
+    # Not `nobuffer`: that throws away what was probed, the first two seconds of a connection.
+    "probesize": "200000", "analyzeduration": "100000", "fpsprobesize": "0",
 }  # fmt: skip
 
 
@@ -138,6 +139,11 @@ def slave(url: str, options: dict[str, str]) -> str:
     return _escaped(f"[f=flv:{given}]{url}", "|")
 
 
+def _told(error: av.FFmpegError | OSError) -> str:
+    """The error without the name of the output, which holds the key."""
+    return f"[Errno {error.errno}] {error.strerror}"
+
+
 def _escaped(text: str, special: str) -> str:
     return "".join(f"\\{c}" if c in special or c in "\\' " else c for c in text)
 
@@ -147,7 +153,7 @@ def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:
     try:
         source = av.open("pipe:0", format="mpegts", options=INPUT_OPTIONS)
     except (av.FFmpegError, OSError) as error:
-        return "input", str(error)
+        return "input", _told(error)
     stage = "open"
     try:
         out = av.open(slave(target["url"], target["options"]), "w", format="tee")
@@ -161,7 +167,7 @@ def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:
                 reporter.packets += 1
         out.close()
     except (av.FFmpegError, OSError) as error:
-        return stage, str(error)
+        return stage, _told(error)
     return "input", "the programme ended"
 
 

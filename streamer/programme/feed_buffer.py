@@ -26,6 +26,8 @@ from streamer.programme.sound import FADE_S, SampleRing, Splice
 STALE_AFTER = 0.6
 """Seconds without a new picture after which a feed's picture counts as lost. More than the longest
 buffer (12 pictures), so nothing that is there goes unseen; less than the promised second."""
+BACK_S = 0.25
+"""Seconds for which something must have come again, after a loss, to count as back."""
 FRESH = 0.3
 """Seconds within which something must have arrived for the feed to wait for it."""
 JUMP_S = 1.0
@@ -66,6 +68,35 @@ class FeedCounts:
     """Timelines begun: by a new reader, or by a jump of the timestamps."""
 
 
+class _Arrivals:
+    """When something came, in monotonic seconds; and whether it still does."""
+
+    def __init__(self, stale_after: float) -> None:
+        self.came = self._since = float("-inf")
+        self.alive = False
+        self._stale_after = stale_after
+        self._was_lost = False
+
+    def note(self, now: float) -> None:
+        if now - self.came >= self._stale_after:
+            self._since = now
+        self.came = now
+
+    def look(self, now: float, playing: bool) -> bool:
+        """Alive when it plays and comes; after a loss only when it has come for a while.
+
+        A child that loses its source hands over in one burst what its decoder still held: that
+        is not the source coming back (seen as half a second of hall in the middle of the slate).
+        """
+        if now - self.came >= self._stale_after:
+            self._was_lost = self._was_lost or self.alive
+            self.alive = False
+        elif not self.alive and playing:
+            self.alive = not self._was_lost or self.came - self._since >= BACK_S
+            self._was_lost = self._was_lost and not self.alive
+        return self.alive
+
+
 class FeedBuffer:
     """Thread-safe: one `FeedReader` puts, the mixer pulls once per tick.
 
@@ -84,7 +115,6 @@ class FeedBuffer:
         self._limit = skip * self._tick
         self._room = skip + prime + 4
         self._jump = round(JUMP_S * canvas.sample_rate)
-        self._stale_after = stale_after
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._pictures: deque[tuple[int, Picture]] = deque()
@@ -92,8 +122,8 @@ class FeedBuffer:
         self._splice = Splice(round(FADE_S * canvas.sample_rate))
         self._has_video = self._has_audio = True
         self._picture: Picture | None = None
-        self._picture_alive = self._sound_alive = self._heard = False
-        self._picture_came = self._sound_came = float("-inf")
+        self._pictures_come, self._sound_comes = _Arrivals(stale_after), _Arrivals(stale_after)
+        self._heard = False
         self._playing = False
         self._position: int | None = None
         self._shift = 0
@@ -120,7 +150,7 @@ class FeedBuffer:
                 self._restart()
             self._pictures.append((position, picture))
             self._video_end = position + self._tick
-            self._picture_came = self._monotonic()
+            self._pictures_come.note(self._monotonic())
             self.counts.pictures += 1
             if len(self._pictures) > self._room:
                 self._pictures.popleft()
@@ -136,7 +166,7 @@ class FeedBuffer:
             if jumped:
                 self._restart()
             self._ring.put(position, samples)
-            self._sound_came = self._monotonic()
+            self._sound_comes.note(self._monotonic())
             self.counts.sound_blocks += 1
 
     # -- the mixer's side -------------------------------------------------------------------
@@ -154,15 +184,14 @@ class FeedBuffer:
                 self._late_run = 0
                 self.counts.holds += 1
             sound = self._play() if self._playing else self._silence(self._tick)
-            self._picture_alive = self._still(self._picture_alive, now - self._picture_came)
-            self._sound_alive = self._still(self._sound_alive, now - self._sound_came)
-            alive = self._picture_alive and self._picture is not None
-            return Pulled(self._picture, sound, alive, self._sound_alive)
+            alive = self._pictures_come.look(now, self._playing) and self._picture is not None
+            heard = self._sound_comes.look(now, self._playing)
+            return Pulled(self._picture, sound, alive, heard)
 
     @property
     def picture_age(self) -> float:
         """Seconds since the newest picture arrived; infinite when none ever did."""
-        return self._monotonic() - self._picture_came
+        return self._monotonic() - self._pictures_come.came
 
     # -- inside, with the lock held -----------------------------------------------------------
 
@@ -197,9 +226,9 @@ class FeedBuffer:
     def _ends(self, now: float) -> list[int]:
         """How far what is coming just now reaches."""
         ends = []
-        if self._video_end is not None and now - self._picture_came < FRESH:
+        if self._video_end is not None and now - self._pictures_come.came < FRESH:
             ends.append(self._video_end)
-        if self._ring and now - self._sound_came < FRESH:
+        if self._ring and now - self._sound_comes.came < FRESH:
             ends.append(self._ring.end - self._shift)
         return ends
 
@@ -249,7 +278,7 @@ class FeedBuffer:
         """What is coming has not come far enough for this tick."""
         assert self._position is not None
         wanted = self._position + self._tick
-        if self._ring and now - self._sound_came < FRESH:
+        if self._ring and now - self._sound_comes.came < FRESH:
             return self._ring.end - self._shift < wanted
         if self._ring and self._ring.end - self._shift > self._position:
             return False
@@ -278,7 +307,3 @@ class FeedBuffer:
             self._splice.cut()
             self._heard = False
         return self._splice.run(np.zeros((count, 2), dtype=np.float32))
-
-    def _still(self, was: bool, age: float) -> bool:
-        """Alive again only when it plays; alive no longer when nothing came for too long."""
-        return age < self._stale_after and (was or self._playing)

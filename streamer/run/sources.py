@@ -23,6 +23,7 @@ from streamer.run.secrets import Secrets
 
 POLL_S = 0.2
 TAKEN = re.compile(r"Address already in use|bind.*(failed|error)|BINDERROR|Resource.*busy", re.I)
+SILENT = re.compile(r"Connection timed out|Input/output error|End of file", re.I)
 WRONG_PASSPHRASE = re.compile(
     r"BADSECRET|UNSECURE|Password required|wrong password|KMSTATE|incorrect passphrase", re.I
 )
@@ -92,6 +93,11 @@ class Feed:
                 f"port {self.source.port} is taken by another program; free it or give the source"
                 " another port in the region's file", Act.WAIT,
             )  # fmt: skip
+        if SILENT.search(words):
+            return Outcome(
+                "nothing comes from the caller any more; is the encoder sending, is the line up?"
+                f" ({child.cause})"
+            )
         return Outcome(child.cause)
 
     async def _input(self, leg: Leg) -> tuple[list[str], tuple[int, ...]]:

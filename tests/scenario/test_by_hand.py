@@ -44,9 +44,11 @@ async def test_a_person_runs_a_meeting_from_plan_to_archive(house: House) -> Non
     assert await refused(client, meeting, "end") == ["line_up", "cancel", "postpone"]
 
     await client.does(meeting, "line_up")
+    await client.reaches(meeting, "LINE_UP")
     assert "go_live" in await refused(client, meeting, "prepare")
     await client.leg_runs(meeting, "relay:first")
     await client.does(meeting, "go_live")
+    await client.reaches(meeting, "LIVE")
     await client.leg_runs(meeting, "feed:hall")
     await scene_is(client, meeting, "hall")
     await client.does(meeting, "slate")
@@ -54,7 +56,7 @@ async def test_a_person_runs_a_meeting_from_plan_to_archive(house: House) -> Non
     await client.does(meeting, "take_scene", scene="hall")
     await scene_is(client, meeting, "hall")
     await client.does(meeting, "mute", muted=True)
-    assert (await client.live(meeting))["scene"]["muted"] is True
+    await until(lambda: _muted(client, meeting), 5, "the sound is off")
     await client.does(meeting, "mute", muted=False)
     await _restarts(client, meeting, "relay:second")
     await _refuses_what_is_not_there(client, meeting)
@@ -68,10 +70,14 @@ async def test_a_person_runs_a_meeting_from_plan_to_archive(house: House) -> Non
 
     recorded = await asyncio.to_thread(Recorded.of, house.folder(meeting))
     moves = recorded.named("meeting_state_changed")
-    assert {move["data"]["by"] for move in moves[1:5]} == {"scenario"}
+    assert {move["data"]["by"] for move in moves[1:4]} == {"token:scenario"}
     assert [m["data"]["muted"] for m in recorded.named("muted")] == [True, False]
     assert len(recorded.named("relay_connected")) == 3
     assert await house.keys_found(meeting) == set()
+
+
+async def _muted(client: Client, meeting: str) -> bool:
+    return bool((await client.live(meeting))["scene"]["muted"])
 
 
 async def _has_run(client: Client, meeting: str) -> bool:
@@ -139,6 +145,7 @@ async def test_postponed_and_planned_again_it_takes_place(house: House) -> None:
     status, _ = await client.command(meeting, "postpone", reason="snow storm")
     assert status == 202
     await client.reaches(meeting, "POSTPONED", 10)
+    assert (await client.meeting(meeting))["reason"] == "snow storm"
     assert await refused(client, meeting, "prepare") == ["cancel"]
     start = time.time() + 3
     status, answer = await client.ask(
@@ -148,6 +155,3 @@ async def test_postponed_and_planned_again_it_takes_place(house: House) -> None:
     await client.reaches(meeting, "LIVE", 30)
     await client.does(meeting, "end")
     await client.reaches(meeting, "ARCHIVED", 60)
-    reasons = [e["data"]["reason"] for e in await client.as_run(meeting)
-               if e["name"] == "meeting_state_changed"]  # fmt: skip
-    assert "snow storm" in reasons

@@ -17,10 +17,10 @@ pytestmark = [
 ]  # fmt: skip
 
 
-def a_clock_that_cannot_be_read(folder: Path) -> Path:
-    """The run ends when it wants to read its clock. Returns what is in the way."""
-    (folder / "run.json").mkdir(parents=True)
-    return folder / "run.json"
+def a_journal_that_cannot_be_written(folder: Path) -> Path:
+    """The run ends when it wants to open its journal. Returns what is in the way."""
+    (folder / "as-run.ndjson").mkdir(parents=True)
+    return folder / "as-run.ndjson"
 
 
 def no_folder_at_all(folder: Path) -> Path:
@@ -29,7 +29,7 @@ def no_folder_at_all(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("obstacle", [a_clock_that_cannot_be_read, no_folder_at_all])
+@pytest.mark.parametrize("obstacle", [a_journal_that_cannot_be_written, no_folder_at_all])
 async def test_it_is_red_with_its_reason_and_goes_on_when_mended(
     house: House, obstacle: Any
 ) -> None:
@@ -50,7 +50,6 @@ async def test_it_is_red_with_its_reason_and_goes_on_when_mended(
     else:
         in_the_way.unlink()
     mended = time.time()
-    await client.reaches(meeting, "PREPARING")
     await until(lambda: _runs(client, meeting, mended), 40, "the run is there")
     assert (await client.live(meeting))["legs"][0]["id"] != "run"
     await client.does(meeting, "cancel", reason="enough seen")

@@ -8,7 +8,6 @@ import signal
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 import av
 import pytest
@@ -16,7 +15,8 @@ import pytest_asyncio
 
 from streamer.archive.verify import verify
 from streamer.demo import measure
-from tests.scenario.house import EVERY_ACCOUNT, House, Recorded, pass_until
+from streamer.media.hls import listed
+from tests.scenario.house import CHEAP_HALL, EVERY_ACCOUNT, House, Recorded, pass_until
 from tests.scenario.world import until, until_there
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
@@ -24,6 +24,7 @@ on_one_loop = pytest.mark.asyncio(loop_scope="module")
 LEGS = ("relay:third", "feed:hall", "recorder:b", "encoder")
 PARTS = ("web", "scheduler", "worker", "redis")
 BACK_S = 2.0
+SEGMENT_S = 2
 AROUND_S = 0.7
 """Seconds before a kill that may be missing with it: what the killed one had not sent yet."""
 
@@ -114,13 +115,17 @@ def test_no_account_loses_a_frame_over_another_part(
 def test_the_killed_relay_sends_again_in_two_seconds(house: House, kills: Kills) -> None:
     again = house.arrivals.after("third", kills.at["relay:third"])
     assert again is not None
+    print(f"relay back after {again - kills.at['relay:third']:.2f} s")
     assert again - kills.at["relay:third"] <= BACK_S
 
 
 def test_the_picture_of_the_killed_feed_is_back_in_two_seconds(
     house: House, kills: Kills, recorded: Recorded
 ) -> None:
-    """At most a second of standstill, then the slate, then the hall: seen at an account."""
+    """At most a second of standstill, then the slate, then the hall: seen at an account.
+
+    Two seconds after the hall's next keyframe, that is: nothing can be shown before it.
+    """
     picture = measure.read_picture(house.recordings("first")[0])
     still = picture.longest_standstill()
     assert still is not None
@@ -132,7 +137,8 @@ def test_the_picture_of_the_killed_feed_is_back_in_two_seconds(
         after for before, after in pairwise(hall) if after.counter != before.counter
         and after.pts + shift > killed + AROUND_S
     )  # fmt: skip
-    assert fresh.pts + shift - killed <= BACK_S
+    print(f"standstill {still.seconds:.2f} s, hall back after {fresh.pts + shift - killed:.2f} s")
+    assert fresh.pts + shift - killed <= BACK_S + CHEAP_HALL.gop_s
 
 
 def _shift(house: House, recorded: Recorded) -> float:
@@ -147,6 +153,7 @@ def test_the_killed_encoder_stands_still_for_a_second_at_most(
     house: House, kills: Kills, recorded: Recorded
 ) -> None:
     times = measure.timestamps(house.recordings("first")[0])
+    print(f"encoder killed: largest gap at an account {times['video'].largest_gap:.2f} s")
     assert times["video"].largest_gap <= 1.0
     assert times["audio"].largest_gap <= 1.0
     started = [e for e in recorded.named("leg_state_changed") if e["data"]["leg"] == "encoder"]
@@ -161,6 +168,7 @@ def test_the_killed_viewing_recorder_records_again_in_two_seconds(
     moves = [e for e in recorded.named("leg_state_changed") if e["data"]["leg"] == "recorder:b"]
     again = next(e["at"] for e in moves
                  if e["data"]["to"] == "RUNNING" and e["at"] > kills.at["recorder:b"])  # fmt: skip
+    print(f"viewing recorder back after {again - kills.at['recorder:b']:.2f} s")
     assert again - kills.at["recorder:b"] <= BACK_S
 
 
@@ -170,6 +178,7 @@ def test_after_the_run_was_killed_accounts_receive_again_in_three_seconds(
 ) -> None:
     again = house.arrivals.after(account, kills.at["run"])
     assert again is not None
+    print(f"run killed: {account} receives after {again - kills.at['run']:.2f} s")
     assert again - kills.at["run"] <= 3.0
 
 
@@ -182,6 +191,7 @@ def test_the_recording_misses_what_no_process_could_record(
     holes = sum(hole.seconds for hole in report.holes)
     without_process = resumed - kills.at["run"]
     # The killed encoder stands still for a second at most, and that is a hole too.
+    print(f"holes {holes:.2f} s, {without_process:.2f} s of them without a process")
     assert holes - without_process <= 1.0 + 1.0
 
 
@@ -190,17 +200,16 @@ def test_the_viewing_copy_plays_through_the_gap(
 ) -> None:
     playlist = house.package(kills.meeting) / "data" / "video" / "hls" / "index.m3u8"
     assert "#EXT-X-ENDLIST" in playlist.read_text()
-    pictures = _decoded(playlist)
-    # Three parts: the recorder was killed once and the run once.
-    assert playlist.read_text().count("#EXT-X-MAP") == 3
-    missing = len(recorded.master) - pictures
-    # A killed recorder b leaves at most its open segment behind, twice.
-    assert missing <= 2 * (2 + BACK_S) * 25, (len(recorded.master), pictures)
-
-
-def _decoded(playlist: Path) -> int:
     with av.open(str(playlist)) as source:
-        return sum(1 for _ in source.decode(video=0))
+        times = [float(frame.pts * frame.time_base) for frame in source.decode(video=0)]
+    # Three parts: the recorder was killed once and the run once.
+    text = playlist.read_text()
+    assert text.count("#EXT-X-MAP") == 3
+    assert len(times) >= 25 * (listed(text).seconds - 1), "it stops at a gap"
+    assert all(after > before for before, after in pairwise(times))
+    assert abs(times[-1] - recorded.master[-1].pts) < 0.1, "programme time, over every gap"
+    # A killed recorder costs the segment that was open; the master has it.
+    assert len(recorded.master) - len(times) <= 25 * (SEGMENT_S + 1.0)
 
 
 @on_one_loop

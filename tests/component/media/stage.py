@@ -34,7 +34,7 @@ async def until(reached: Callable[[], object], seconds: float = START_S) -> floa
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(seconds):
-        while not reached():
+        while not reached():  # noqa: ASYNC110 - other processes are watched
             await asyncio.sleep(0.02)
     return loop.time() - began
 
@@ -158,7 +158,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
 @asynccontextmanager
 async def accounts(folder: Path, *names: str, tls: bool = False) -> AsyncIterator[list[Account]]:
     """Real RTMP servers, each with a key of its own."""
-    made = [Account(name, folder / name, key=f"canary-{name}-7391", tls=tls) for name in names]
+    made = [Account(name, folder / name, key=f"quiet-{name}-7391", tls=tls) for name in names]
     try:
         for account in made:
             await account.start()

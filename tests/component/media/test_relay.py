@@ -22,7 +22,7 @@ from tests.standins.rtmp_sink import Mode, RtmpSink
 pytestmark = pytest.mark.component
 
 
-async def all_arrived(it: Stage, account: Account, leg: Leg, at_least: int = 50) -> None:
+async def all_arrived(it: Stage, account: Account, leg: Leg, at_least: int = 25) -> None:
     """Not one frame is missing between the first and the last one that arrived, nor at the end."""
     delivery = await it.delivered(account)
     assert (delivery.lost, delivery.foreign, delivery.duplicated) == (0, 0, 0), delivery
@@ -44,20 +44,21 @@ async def test_every_frame_arrives_also_by_tls_and_no_key_is_seen(
         first = it.relay("plain", given(plain.url))
         second = it.relay("tls", given(secure.url, ca_file=secure.certificate))
         untrusted = it.relay("untrusted", given(secure.url))
-        wrong = it.relay("wrong", given(f"{plain.address}/canary-wrong-7391"))
+        wrong = it.relay("wrong", given(f"{plain.address}/quiet-wrong-7391"))
         await it.play(film)
         await it.running(first, second)
         await until(lambda: wrong.state is untrusted.state is LegState.FAILED)
         await it.moves_on(first)
-        assert await asyncio.to_thread(all_argv, "canary-") == []
+        assert await asyncio.to_thread(all_argv, "quiet-") == []
         await it.finish()
 
         await all_arrived(it, plain, first)
         await all_arrived(it, secure, second)
         assert wrong.act is Act.SIGN_IN, wrong.error
         assert untrusted.act is Act.CORRECT_SETTING, untrusted.error
-        assert (wrong.tries, untrusted.tries) == (1, 1)
-        assert [publish.accepted for publish in plain.publishes].count(False) == 1
+        # The server hangs up without a word: three times in a row are a refusal, and then no more.
+        assert wrong.tries == [publish.accepted for publish in plain.publishes].count(False) == 3
+        assert untrusted.tries == 1
         for change in it.changes:
             assert "7391" not in f"{change.status.error}{change.status.target}"
         assert {leg_id for leg_id, _ in it.connected} == {first.id, second.id}
@@ -78,7 +79,8 @@ async def test_servers_that_fail_cost_the_others_nothing(tmp_path: Path, film: P
         for mode in modes:
             sink = await stack.enter_async_context(RtmpSink(mode))
             bad[mode] = it.relay(str(mode), given(sink.url), stall_s=8.0)
-        await it.running(bad[Mode.STALL])
+        # The window of a young connection still grows for a while after its program has stopped.
+        await it.moves_on(ice, 800_000)
         frozen.freeze()
 
         ice_took = await until(lambda: LegState.STALLED in it.states(ice), 20)

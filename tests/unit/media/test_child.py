@@ -39,7 +39,8 @@ OWNER = """
 import asyncio, signal
 from streamer.media.child import Child
 async def main():
-    children = [await Child.start(str(n), ["sleep", "60"], orphaned=None if n else signal.SIGKILL) for n in range(2)]
+    how = [signal.SIGKILL, None]
+    children = [await Child.start("x", ["sleep", "60"], orphaned=signal) for signal in how]
     print(*(child.pid for child in children), flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())

@@ -387,6 +387,7 @@ def test_bytes_of_a_late_clean_up_do_not_hide_the_stall() -> None:
             _, status = await it.until(LegState.BACKING_OFF)
             assert status.error == "nothing moved for 2 s"
             assert status.bytes == 20
+            assert it.states[2:4] == ["STALLED", "BACKING_OFF"]
 
     run(test())
 

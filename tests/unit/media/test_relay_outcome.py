@@ -75,6 +75,9 @@ OUTCOMES = [
     ("open", "I/O error", "error:0A000086:SSL routines::certificate verify failed",
      Act.CORRECT_SETTING),
     ("open", "I/O error", "unable to get local issuer certificate", Act.CORRECT_SETTING),
+    ("open", "I/O error", "[tls @ 0x5] Peer certificate failed verification", Act.CORRECT_SETTING),
+    ("open", "I/O error", "The certificate's owner does not match hostname a.example",
+     Act.CORRECT_SETTING),
     ("send", "[Errno 5] Input/output error", "certificate verify failed", Act.WAIT),
 ]  # fmt: skip
 

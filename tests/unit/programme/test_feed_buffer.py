@@ -217,3 +217,17 @@ def test_a_new_reader_begins_anew_while_the_last_picture_is_kept() -> None:
     run(it, range(30))
     assert [shown(p) for p in it.got[-10:]] == [heard(p) for p in it.got[-10:]]
     assert shown(it.got[-1]) in (25, 26)
+
+
+def test_what_a_dying_decoder_still_held_is_not_the_source_coming_back() -> None:
+    """Seen as half a second of hall in the middle of the slate, 1.6 s after the hall was lost."""
+    it = source()
+    run(it, range(30))
+    for _ in range(40):
+        it.pull()
+    for number in range(30, 45):
+        it.put(number)
+    assert not any(it.pull().picture_alive for _ in range(25))
+    it.buffer.begin(video=True, audio=True)
+    run(it, range(20))
+    assert it.got[-1].picture_alive

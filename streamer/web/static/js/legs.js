@@ -70,8 +70,10 @@ export class Legs {
     const where = [kinds[leg.kind] ?? leg.kind, leg.target, leg.detail].filter(Boolean).join(" · ");
     row.cells[1].replaceChildren(what, make("small", where));
     row.cells[1].title = where;
-    row.cells[2].textContent = leg.bytes ? size(leg.bytes) : "–";
-    row.cells[3].textContent = this.#rate(leg, at);
+    // A feed is decoded, an ingest only listens: their bytes say nothing about the line.
+    const sends = leg.kind !== "feed" && leg.kind !== "link";
+    row.cells[2].textContent = sends && leg.bytes ? size(leg.bytes) : "–";
+    row.cells[3].textContent = sends ? this.#rate(leg, at) : "–";
     const why = [];
     if (leg.act) why.push(make("b", fill(console.who_acts, { act: acts[leg.act] ?? leg.act }, this.#tables)));
     if (leg.error) why.push(make("span", leg.error));
