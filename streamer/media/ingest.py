@@ -124,7 +124,7 @@ class RtmpIngest:
                 if any("bind()" in line for line in child.stderr):
                     break  # somebody listens there, but not we
                 # A server that listens is a healthy ingest, with or without a publisher.
-                if await self._listens():
+                if await asyncio.to_thread(self._bound, child.pid) and await self._listens():
                     leg.moved(ticks)
                 await asyncio.wait({ended}, timeout=1.0)
         finally:
@@ -137,6 +137,13 @@ class RtmpIngest:
                 " another port in the region's file", Act.WAIT,
             )  # fmt: skip
         return Outcome(child.cause)
+
+    def _bound(self, pid: int) -> bool:
+        """Whether our server has the port: it writes its pid after it took it. Blocking."""
+        try:
+            return int((self.folder / "nginx.pid").read_text()) == pid
+        except (OSError, ValueError):
+            return False
 
     async def _listens(self) -> bool:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104

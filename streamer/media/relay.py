@@ -24,6 +24,8 @@ REFUSALS_FOR_SURE = 3
 """So many quick closings in a row, with the server reachable, are a refusal (platforms close
 the connection on a wrong key without a word)."""
 BACKUP_FROM_FAILURE = 2
+FAIR_SHARE = 8
+"""A server takes at least the eighth part of what is sent, or it takes nothing."""
 
 # What FFmpeg says -> who must act. Order matters; measured against real and stand-in servers.
 REFUSED = re.compile(r"Server error|BadName|Unauthorized|NetStream\.Publish\.Denied", re.I)
@@ -73,6 +75,8 @@ class Relay:
     refusals: int = 0
     _index: int = 0
     _ended: dict[str, Any] = field(default_factory=dict)
+    _sent: int = 0
+    _taken: int = 0
 
     async def attempt(self, leg: Leg) -> Outcome:
         """One connection, from its start to its end."""
@@ -110,6 +114,7 @@ class Relay:
         reading, writing = pipe()
         out_r, out_w = pipe()
         self._ended = {}
+        self._sent = self._taken = 0
         subscription = None
         child = None
         report = None
@@ -171,10 +176,25 @@ class Relay:
             return
         if not said["packets"]:  # the bytes of the greeting are not delivery
             return
+        if not self._takes(said["sent"], said["taken"]):
+            return
         connected = leg.state is LegState.RUNNING
         leg.moved(said["sent"], mark=said["taken"])
         if not connected and leg.state is LegState.RUNNING:
             self.on_connected(leg, address)
+
+    def _takes(self, sent: int, taken: int | None) -> bool:
+        """Whether the other side has taken a fair share of what was sent since it last did.
+
+        The window of a program that has stopped reading still creeps for seconds: by a twentieth
+        of what is sent was seen, for four seconds, on a connection that was young.
+        """
+        if taken is None:
+            return True
+        if (taken - self._taken) * FAIR_SHARE < sent - self._sent:
+            return False
+        self._sent, self._taken = sent, taken
+        return True
 
     def _judge(self, leg: Leg, child: Child) -> Outcome:
         """What the end of a child means: a bad line, or a person who must act."""

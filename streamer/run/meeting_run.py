@@ -63,6 +63,8 @@ class MeetingRun:
         self.since = time.time()
         self.on_air_since: float | None = None
         self.muted = False
+        self.scene = SLATE
+        """The scene that a person or the start of the meeting asked for; kept over a crash."""
         self.journal = Journal(self.folder / "as-run.ndjson", spec.id)
         self.outbox = Outbox(live, self.record)
         redactor = redactor or Redactor()
@@ -141,10 +143,12 @@ class MeetingRun:
                     self.state, self.since = MeetingState(data["to"]), event.at
                     if self.state is MeetingState.LIVE:
                         self.on_air_since = event.at
+                        self.scene = HALL
                 case EventName.MUTED:
                     self.muted = bool(data["muted"])
                 case EventName.COMMAND_DONE | EventName.COMMAND_REFUSED:
                     self._position = data.get("position", self._position)
+                    self.scene = Scene.parse(data.get("scene", str(self.scene)))
                 case EventName.RUN_FINISHED:
                     finished = True
                 case EventName.RUN_STARTED:
@@ -169,7 +173,7 @@ class MeetingRun:
             chain.start_programme()
             chain.start_relays(public=state is MeetingState.LIVE)
         if state is MeetingState.LIVE:
-            self.mixer.take(HALL)
+            self._take(self.scene)
             self.mixer.mute(self.muted)
         if state is MeetingState.ENDING or not state.running:
             self._begin_end()
@@ -261,7 +265,7 @@ class MeetingRun:
         except StreamerError as error:
             self.record(EventName.COMMAND_REFUSED, {**head, "error": error.as_dict()})
         else:
-            self.record(EventName.COMMAND_DONE, head)
+            self.record(EventName.COMMAND_DONE, {**head, "scene": str(self.scene)})
 
     def do(self, command: Command, args: dict[str, Any], by: str) -> None:
         """Carry out one command. Raises NotAllowed or BadInput and changes nothing then."""
@@ -276,14 +280,14 @@ class MeetingRun:
                 self.on_air_since = time.time()
                 self.chain.start_relays(public=True)
                 self.mixer.mute(self.muted)
-                self.mixer.take(HALL)
+                self._take(HALL)
             case Command.END | Command.CANCEL | Command.POSTPONE:
                 self._moved(self.state, command, by, str(args.get("reason", "")))
                 self._begin_end()
             case Command.SLATE:
-                self.mixer.take(SLATE)
+                self._take(SLATE)
             case Command.TAKE_SCENE:
-                self.mixer.take(Scene.parse(str(args.get("scene", ""))))
+                self._take(Scene.parse(str(args.get("scene", ""))))
             case Command.MUTE:
                 self.muted = bool(args.get("muted", True))
                 self.mixer.mute(self.muted)
@@ -300,6 +304,10 @@ class MeetingRun:
     def _begin_end(self) -> None:
         self._ending = asyncio.create_task(self._end(), name="ending")
         self._ending.add_done_callback(_end_loudly)
+
+    def _take(self, scene: Scene) -> None:
+        self.scene = scene
+        self.mixer.take(scene)
 
     async def _end(self) -> None:
         """Slate and silence first, then outputs, OFF AIR from bytes, recorders last."""

@@ -27,8 +27,13 @@ programme:
   preset: ultrafast
 """
 """A picture that costs little, for meetings in which it does not matter."""
+SMALL_HALL = """\
+  - id: small
+    names: {kk: "Кіші зал", ru: "Малый зал"}
+"""
 CHEAP_HALL = Form(width=320, height=180, video_kbps=600, gop_s=1)
 """A keyframe every second: no feed can show a picture before the hall's next keyframe."""
+NOT_OVER = ("PLANNED", "POSTPONED", "PREPARING", "LINE_UP", "LIVE")
 EVERY_ACCOUNT = list(stage.NAMES)
 
 
@@ -58,6 +63,15 @@ class House:
     def recordings(self, account: str) -> list[Path]:
         """What arrived at an account in this meeting, a file for each connection. Blocking."""
         return new_recordings(self.stage.accounts[account], self._before.get(account, set()))
+
+    async def end_all(self) -> None:
+        """End or cancel whatever is not over yet."""
+        _, found = await self.client.ask("GET", "/api/meetings?state=" + ",".join(NOT_OVER))
+        for meeting in found["meetings"]:
+            live = await self.client.state(meeting["id"]) == "LIVE"
+            await self.client.command(meeting["id"], "end" if live else "cancel")
+            await self.client.reaches(meeting["id"], "ARCHIVED" if live else "CANCELLED")
+            await self.stage.hall.stop()
 
     async def keys_found(self, meeting: str) -> set[str]:
         """Every place in which a key was found that it must not be in."""
@@ -142,8 +156,9 @@ def _furnish(set_: stage.Stage, cheap: bool) -> None:
         text = re.sub(rf"{key}: \w+", f"{key}: {value}", text)
     service.write_text(text)
     if cheap:
-        with open(set_.configs / "regions" / f"{stage.REGION}.yaml", "a") as region:
-            region.write(CHEAP)
+        region = set_.configs / "regions" / f"{stage.REGION}.yaml"
+        text = region.read_text().replace("destinations:\n", SMALL_HALL + "destinations:\n")
+        region.write_text(text + CHEAP)
         set_.hall.form = CHEAP_HALL
 
 

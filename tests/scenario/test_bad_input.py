@@ -22,7 +22,7 @@ from tests.scenario.house import House
 from tests.scenario.world import COMPILED, TITLE, Service, until, wall
 
 pytestmark = pytest.mark.scenario
-on_one_loop = pytest.mark.asyncio(loop_scope="module")
+on_one_loop = pytest.mark.asyncio(loop_scope="session")
 DAY = 86_400.0
 
 
@@ -75,16 +75,24 @@ async def test_a_wrong_plan_is_refused_with_what_would_be_right(house: House, ca
 
 
 @on_one_loop
-async def test_two_meetings_on_one_account_at_one_time_are_refused(house: House) -> None:
+@pytest.mark.parametrize(
+    ("also", "code", "word"),
+    [({"hall": "small"}, "account_busy", "another account"),
+     ({"destinations": ["second"]}, "hall_busy", "another hall")],
+)  # fmt: skip
+async def test_two_meetings_with_one_account_or_hall_at_one_time_are_refused(
+    house: House, also: dict[str, Any], code: str, word: str
+) -> None:
     client = house.client
     first = await client.plan_in(DAY, 3600, destinations=["first"])
-    body = {"region": "abai", "title": TITLE, "starts": tomorrow(0.5), "ends": 60}
+    body = {"region": "abai", "title": TITLE, "starts": tomorrow(0.5), "ends": 60,
+            "destinations": ["first", "second"], **also}  # fmt: skip
     status, answer = await client.ask("POST", "/api/meetings", body)
-    assert status == 409
-    assert answer["error"]["code"] in ("hall_busy", "account_busy")
+    await client.command(first, "cancel", reason="only a test")
+    assert (status, answer["error"]["code"]) == (409, code)
     assert first in answer["error"]["message"]
     assert "choose another time" in answer["error"]["message"]
-    await client.command(first, "cancel", reason="only a test")
+    assert word in answer["error"]["message"]
 
 
 @on_one_loop

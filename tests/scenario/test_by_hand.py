@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.scenario.house import House, Recorded
 from tests.scenario.world import Client, until, wall
 
 pytestmark = [
-    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)
+    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)
 ]  # fmt: skip
 
 
@@ -90,7 +91,7 @@ async def _restarts(client: Client, meeting: str, leg: str) -> None:
 
     async def again() -> bool:
         found = (await client.legs(meeting))[leg]
-        return found["tries"] == before["tries"] + 1 and found["health"] == "green"
+        return bool(found["tries"] == before["tries"] + 1 and found["health"] == "green")
 
     await until(again, 20, f"{leg} runs again")
 
@@ -104,9 +105,8 @@ async def _refuses_what_is_not_there(client: Client, meeting: str) -> None:
     ):
         status, answer = await client.command(meeting, command, **args)
         assert status == 202, answer
-        error = await until(
-            lambda id_=answer["command_id"]: _refusal(client, meeting, id_), 15, command
-        )
+        look = partial(_refusal, client, meeting, answer["command_id"])
+        error = await until(look, 15, command)
         assert code in (None, error["code"]), error
         assert word in error["message"], error
     status, answer = await client.command(meeting, "mute")
@@ -123,7 +123,10 @@ async def _refusal(client: Client, meeting: str, id_: str) -> dict[str, Any] | N
 
 async def test_cancelled_in_line_up_everything_closes(house: House) -> None:
     client = house.client
-    meeting = await client.plan_in(2, 600, destinations=["first"])
+    meeting = await client.plan_in(3600, 600, destinations=["first"])
+    await client.command(meeting, "prepare")
+    await until(lambda: _has_run(client, meeting), 20, "a run has the meeting")
+    await client.does(meeting, "line_up")
     await client.reaches(meeting, "LINE_UP")
     await client.leg_runs(meeting, "relay:first")
     await client.does(meeting, "cancel", reason="the akim is ill")

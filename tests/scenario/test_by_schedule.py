@@ -14,7 +14,7 @@ from tests.scenario.house import EVERY_ACCOUNT, House, Recorded
 from tests.scenario.world import until
 
 pytestmark = [
-    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)
+    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)
 ]  # fmt: skip
 STATES = ["PLANNED", "PREPARING", "LINE_UP", "LIVE", "ENDING", "ARCHIVED"]
 

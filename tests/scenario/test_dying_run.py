@@ -13,7 +13,7 @@ from tests.scenario.house import House
 from tests.scenario.world import Client, until
 
 pytestmark = [
-    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)
+    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.scenario.house import CHEAP, SCHEDULE, pass_until
 from tests.scenario.world import Client, Service, events_of, until_there
 
 pytestmark = [
-    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)
+    pytest.mark.scenario, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)
 ]  # fmt: skip
 KILLS = 10
 SEED = 20270219
@@ -51,7 +52,7 @@ class Recording:
         return self.service.home / "meetings" / meeting
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recording(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Recording]:
     home = tmp_path_factory.mktemp("power")
     port = free_port()
@@ -78,7 +79,7 @@ async def test_ten_power_cuts_cost_a_second_each_at_most(recording: Recording) -
     lost = []
     for number in range(1, KILLS + 1):
         part = folder / "master" / f"part-{number:04d}.ts"
-        began = await until_there(lambda part=part: _written(part), 40, f"part {number} grows")
+        began = await until_there(partial(_written, part), 40, f"part {number} grows")
         moment = dice.uniform(0.1, 2.5)
         await pass_until(began + moment)
         killed = await service.kill_everything()

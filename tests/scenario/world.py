@@ -11,14 +11,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
-import psutil
 
 from streamer.control.stores import records_of
 from streamer.demo.accounts import Account
@@ -32,6 +31,7 @@ ZONE = ZoneInfo("Asia/Almaty")
 MARK = "STREAMER_SCENARIO"
 """Environment variable by which every process of one service is found, whoever its parent is."""
 UP_S = 60.0
+KILL_S = 10.0
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "streamer-scenario-bytecode"),
@@ -193,14 +193,15 @@ class Service:
         await self.stop()
         await self.kill_everything()
 
-    def processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[int]:
         """Every living process of this service, meeting runs and their children too. Blocking."""
-        found = {p.pid: p for p in psutil.process_iter() if self._ours(p)}
-        for process in list(found.values()):
-            # Redis and nginx write their title over the environment.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found |= {child.pid: child for child in process.children(recursive=True)}
-        return list(found.values())
+        mark = f"{MARK}={self._token}".encode()
+        parents = dict(_living())
+        found = {pid for pid in parents if mark in _about(pid, "environ")}
+        # Redis and nginx write their title over the environment.
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found)
 
     async def kill_part(self, name: str) -> float:
         """kill -9 of web, scheduler, worker or redis, and wait for the next one.
@@ -226,31 +227,36 @@ class Service:
         return "home:" in self._log.read_text()
 
     def _part(self, name: str) -> int | None:
-        for process in self.processes():
-            try:
-                argv = process.cmdline()
-            except psutil.Error:
-                continue
-            if not argv or argv[0] == "setpriv":
+        for pid in self.processes():
+            argv = _about(pid, "cmdline").decode(errors="replace").split("\0")
+            if argv[0] == "setpriv":
                 continue
             if name in argv or (name == "redis" and "redis-server" in argv[0]):
-                return process.pid
+                return pid
         return None
 
-    def _ours(self, process: psutil.Process) -> bool:
-        try:
-            return process.status() != psutil.STATUS_ZOMBIE and (
-                process.environ().get(MARK) == self._token
-            )
-        except psutil.Error:
-            return False
-
     def _kill_all(self) -> None:
+        deadline = time.monotonic() + KILL_S
         while living := self.processes():
-            for process in living:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            psutil.wait_procs(living, timeout=5)
+            assert time.monotonic() < deadline, f"these cannot be killed: {living}"
+            for pid in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _living() -> Iterator[tuple[int, int]]:
+    """Every process that is not a zombie, and its parent."""
+    for entry in os.listdir("/proc"):
+        state = _about(entry, "stat").rpartition(b")")[2].split() if entry.isdigit() else []
+        if state and state[0] not in (b"Z", b"X"):
+            yield int(entry), int(state[1])
+
+
+def _about(pid: int | str, what: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except OSError:
+        return b""  # it has just ended
 
 
 def events_of(folder: Path) -> list[dict[str, Any]]:

@@ -64,8 +64,10 @@ class Programme(Stage):
         secret_file.write_text(SECRET)
         reference = f"file:{secret_file}"
         secret = {"srt": "passphrase", "rtmp": "key"}.get(kind)
-        more = {secret: reference, "port": self.port} if secret else {}
-        source = Source(kind=kind, host="127.0.0.1", **more)  # type: ignore[arg-type]
+        more = (
+            {secret: reference, "port": self.port, "host": "127.0.0.1"} if secret else {}
+        )  # fmt: skip
+        source = Source(kind=kind, **more)  # type: ignore[arg-type]
         secrets = Secrets(self.redactor, None, self.folder / "secret.key")
         self.ingest: RtmpIngest | None = None
         if kind == "rtmp":

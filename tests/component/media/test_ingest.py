@@ -91,8 +91,9 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path, kind: str) -> None:
             leg_id = {"srt": "feed:hall", "rtmp": "ingest:hall"}[kind]
             leg = next(leg for leg in it.legs if leg.id == leg_id)
             await until(lambda: any("is taken" in c.status.error for c in it.changes))
-            assert f"port {port} is taken by another program" in leg.error
-            assert LegState.FAILED not in it.states(leg)
+            errors = [c.status.error for c in it.changes if c.status.id == leg_id]
+            assert any(f"port {port} is taken by another program" in error for error in errors)
+            assert not {LegState.FAILED, LegState.RUNNING} & set(it.states(leg))
             other.close()
             if kind == "rtmp":
                 await it.running(leg)
@@ -124,7 +125,7 @@ async def test_whatever_the_hall_sends_the_programme_is_whole(tmp_path: Path, fo
             else:
                 await until(lambda: max(it.mixer.state().peak_db) > -50)
             began = it.mixer.state().programme_s
-            await it.goes_on(4.0)
+            await it.goes_on(3.0)
             ended = it.mixer.state().programme_s
         finally:
             await encoder.stop()
@@ -143,7 +144,7 @@ async def test_whatever_the_hall_sends_the_programme_is_whole(tmp_path: Path, fo
         expected = (counters[-1] - counters[0]) / step
         assert expected == pytest.approx(len(during.frames), rel=0.1)
     beeps = [beep for beep in sound.beeps if began <= beep <= ended]
-    assert len(beeps) >= 3 if audio else not beeps
+    assert len(beeps) >= 2 if audio else not beeps
     if not audio:
         assert sound.peak_dbfs < -50
     if video and audio:

@@ -119,7 +119,7 @@ async def test_a_run_that_is_killed_is_followed_by_one_that_goes_on(world: World
     first.send_signal(signal.SIGKILL)
     await world.ended(first)
     second = await world.start()
-    await world.grows(world.master(2))
+    await world.grows(world.master(2), 20_000)  # a slate is small
     assert world.state() == "LIVE"
     started = world.events(EventName.RUN_STARTED)
     assert [event.data["resumed"] for event in started] == [False, True]

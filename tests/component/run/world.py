@@ -63,8 +63,8 @@ class World:
         return MeetingSpec(
             id=ID, region="abai", region_names=names, title=names, speaker="", hall="main",
             hall_names=names, starts_at=start, ends_at=start + timedelta(hours=2),
-            give_up_at=start + timedelta(hours=3), zone="Asia/Almaty", wall_start="2027-02-19T10:00",
-            end_by_schedule=False,
+            give_up_at=start + timedelta(hours=3), zone="Asia/Almaty",
+            wall_start="2027-02-19T10:00", end_by_schedule=False,
             programme=ProgrammeSettings(width=640, height=360, video_kbps=1000, gop_s=1),
             schedule=ScheduleSettings(off_air_slate=timedelta(seconds=1)),
             recording=RecordingSettings(second_disk=second_disk, hls_part_s=1, warn_free_gb=0),
@@ -144,8 +144,8 @@ class World:
 
     async def grows(self, path: Path, count: int = 200_000) -> None:
         """Wait until so many more bytes of a file have come."""
-        size = path.stat().st_size if path.exists() else 0
-        await self.until(lambda: path.exists() and path.stat().st_size >= size + count)
+        goal = size_of(path) + count
+        await self.until(lambda: size_of(path) >= goal)
 
     async def ended(self, run: subprocess.Popen[bytes]) -> int:
         return await asyncio.to_thread(run.wait, DEADLINE_S)
@@ -171,3 +171,8 @@ class World:
         for account in self.accounts.values():
             await account.stop()
         await self.live.close()
+
+
+def size_of(path: Path) -> int:
+    """Its bytes; 0 when it is not there."""
+    return path.stat().st_size if path.exists() else 0

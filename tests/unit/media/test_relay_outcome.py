@@ -167,3 +167,22 @@ async def test_a_certificate_is_always_checked(address: Address, options: dict[s
     assert found.pop("rw_timeout") == "10000000"
     assert found.pop("flvflags")
     assert found == options
+
+
+# Sent and taken as they were measured, every half second, at a server that reads and at one that
+# was frozen three seconds after it had accepted (bytes).
+READS = [(110_000, 180_000), (215_000, 280_000), (330_000, 400_000), (330_000, 400_000)]
+FROZEN = [(440_000, 404_600), (545_000, 411_100), (650_000, 415_900), (745_000, 421_600)]
+
+
+async def test_a_window_that_creeps_is_no_delivery() -> None:
+    relay = (await judge()).relay
+    assert [relay._takes(*said) for said in READS] == [True] * 4
+    assert [relay._takes(*said) for said in FROZEN] == [False] * 4
+    assert relay._takes(800_000, 800_000)
+
+
+async def test_half_the_speed_is_delivery() -> None:
+    relay = (await judge()).relay
+    assert all(relay._takes(n * 100_000, n * 50_000) for n in range(1, 20))
+    assert relay._takes(5_000_000, None)
