@@ -145,7 +145,7 @@ class RelaySettings(Settings):
         description="Seconds without a byte after which a relay is replaced.",
     )
     connect_timeout_s: float = Field(
-        default=10.0, ge=1, le=60, description="Seconds a destination has to accept a connection."
+        default=7.0, ge=1, le=8, description="Seconds a destination has to accept a connection."
     )
 
 

@@ -27,7 +27,7 @@ SYNC_S = 0.5
 MASTER_BACKLOG = 64_000_000
 """Bytes that may wait for a slow disk: almost three minutes at 3 Mbit/s."""
 HLS_BACKLOG = 16_000_000
-RETRY_S = 2.0
+TOO_SLOW = "the disk is too slow for the recording; free it of other work or mend it"
 
 
 def next_part(folder: Path, pattern: str) -> int:
@@ -114,7 +114,7 @@ class _Appender(threading.Thread):
         self._on_synced, self._on_end = on_synced, on_end
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._begun = False
+        self._begun = self._overrun = False
 
     def take(self, data: bytes, keyframe_at: int | None) -> None:
         """Called on the loop with every piece; never blocks. Begins at a keyframe."""
@@ -124,6 +124,7 @@ class _Appender(threading.Thread):
             self._begun = True
             data = self._psi() + data[keyframe_at:]
         if self._waiting + len(data) > MASTER_BACKLOG:
+            self._overrun = True
             self._queue.put(None)
             return
         self._waiting += len(data)
@@ -139,7 +140,7 @@ class _Appender(threading.Thread):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with open(self._path, "xb", buffering=0) as file:
                 self._append(file.fileno())
-            self._on_end("closed")
+            self._on_end(TOO_SLOW if self._overrun else "closed")
         except OSError as error:
             self._remove_if_empty()
             self._on_end(f"cannot write {self._path}: {error.strerror}; free or mend the disk")

@@ -14,7 +14,7 @@ from typing import Any
 from streamer.domain.errors import Act
 from streamer.domain.legs import LegState
 from streamer.media.child import Child, read_lines, secret_fd
-from streamer.media.hub import Hub
+from streamer.media.hub import BACKLOG, Hub
 from streamer.media.leg import Leg, Outcome
 from streamer.media.pipes import close, pipe
 
@@ -68,7 +68,9 @@ class Relay:
     addresses: Callable[[], Awaitable[tuple[Address, ...]]]
     """Asked before every try, so that a new key is used at once. May raise StreamerError."""
     clean: Callable[[str], str]
-    connect_timeout_s: float = 10.0
+    connect_timeout_s: float = 7.0
+    backlog: int = BACKLOG
+    """Bytes that may wait for this destination before it is advanced to the next keyframe."""
     on_connected: Callable[[Leg, Address], None] = lambda leg, address: None
     on_end: Callable[[Leg, RelayEnd], None] = lambda leg, end: None
     failures: int = 0
@@ -131,7 +133,7 @@ class Relay:
                 read_lines(os.fdopen(out_r, "rb"), lambda line: self._heard(leg, address, line)),
                 name=f"{leg.id} report",
             )
-            subscription = self.hub.subscribe(leg.id, writing)
+            subscription = self.hub.subscribe(leg.id, writing, backlog=self.backlog)
             await child.wait()
             await asyncio.wait({report}, timeout=2.0)
             return self._judge(leg, child)

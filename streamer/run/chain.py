@@ -17,7 +17,7 @@ from streamer.config.spec import MeetingSpec
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.domain.reconnect import Reconnect
-from streamer.media.hub import Hub
+from streamer.media.hub import BACKLOG, Hub
 from streamer.media.ingest import RtmpIngest
 from streamer.media.leg import Leg, LegChange
 from streamer.media.recorder import HlsRecorder, Master
@@ -187,14 +187,21 @@ class Chain:
         settings = around.spec.relay
         relay = Relay(
             self.hub, addresses, around.redactor.clean,
-            connect_timeout_s=settings.connect_timeout_s, on_connected=connected, on_end=ended,
+            connect_timeout_s=settings.connect_timeout_s, backlog=self._backlog(),
+            on_connected=connected, on_end=ended,
         )  # fmt: skip
         leg_id = f"relay:{destination.id}"
         self._relays[leg_id] = relay
         self._leg(
             leg_id, LegKind.RELAY, relay.attempt, name=destination.name, stall_s=settings.stall_s,
-            start_s=settings.connect_timeout_s + 2, reconnect=Reconnect(),
+            start_s=settings.connect_timeout_s + 1, reconnect=Reconnect(),
         )  # fmt: skip
+
+    def _backlog(self) -> int:
+        """Ten seconds of programme in bytes, and never less than the hub's own measure."""
+        programme = self._around.spec.programme
+        kbits = programme.video_kbps + programme.audio_kbps
+        return max(BACKLOG, 10 * kbits * 1000 // 8)
 
     def _leg(self, leg_id: str, kind: LegKind, attempt: Any, **more: Any) -> None:
         more.setdefault("reconnect", Reconnect(pauses=QUICK))

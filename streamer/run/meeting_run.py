@@ -7,6 +7,7 @@ commands come through one inbox, what happened goes to the journal first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -148,7 +149,8 @@ class MeetingRun:
                     self.muted = bool(data["muted"])
                 case EventName.COMMAND_DONE | EventName.COMMAND_REFUSED:
                     self._position = data.get("position", self._position)
-                    self.scene = Scene.parse(data.get("scene", str(self.scene)))
+                    with contextlib.suppress(BadInput):  # a scene of a newer version
+                        self.scene = Scene.parse(data.get("scene", str(self.scene)))
                 case EventName.RUN_FINISHED:
                     finished = True
                 case EventName.RUN_STARTED:
@@ -172,7 +174,6 @@ class MeetingRun:
         if state in (MeetingState.LINE_UP, MeetingState.LIVE):
             chain.start_programme()
             chain.start_relays(public=state is MeetingState.LIVE)
-        if state is MeetingState.LIVE:
             self._take(self.scene)
             self.mixer.mute(self.muted)
         if state is MeetingState.ENDING or not state.running:

@@ -29,7 +29,7 @@ class Reporter:
     def __init__(self, run: MeetingRun) -> None:
         self._run = run
         self._disk: dict[str, Any] = {}
-        self._disk_low = False
+        self._disk_low = self._journal_told = False
         self._disk_at = 0.0
         self._closed = False
 
@@ -96,6 +96,13 @@ class Reporter:
         rate = 2 * (settings.video_kbps + settings.audio_kbps) * 1000 / 8
         hours = usage.free / rate / 3600
         self._disk = {"free_bytes": usage.free, "hours_left": round(hours, 1)}
+        if run.journal.error and not self._journal_told:
+            run.record(
+                EventName.DISK_PROBLEM,
+                {"path": str(run.journal.path), "act": "correct_setting",
+                 "error": f"the journal waits in memory: {run.journal.error}"},
+            )  # fmt: skip
+        self._journal_told = bool(run.journal.error)
         low = usage.free < run.spec.recording.warn_free_gb * 1_000_000_000
         if low and not self._disk_low:
             run.record(

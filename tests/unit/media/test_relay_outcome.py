@@ -164,7 +164,7 @@ def test_the_backup_is_tried_from_the_second_failure_on() -> None:
 )  # fmt: skip
 async def test_a_certificate_is_always_checked(address: Address, options: dict[str, str]) -> None:
     found = (await judge()).relay._options(address)
-    assert found.pop("rw_timeout") == "10000000"
+    assert found.pop("rw_timeout") == "7000000"
     assert found.pop("flvflags")
     assert found == options
 
