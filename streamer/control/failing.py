@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.domain.errors import Act
-from streamer.domain.legs import Health, LegState
+from streamer.domain.legs import Health, LegKind, LegState
 from streamer.domain.meeting import MeetingState
 from streamer.run.last_words import read
 from streamer.store.live import Live
@@ -50,7 +50,7 @@ async def show(live: Live, meeting: str, worker: str, failure: Failure, failures
     before = await live.snapshot(meeting) or {"state": str(MeetingState.PREPARING), "seq": 0}
     now = time.time()
     leg: dict[str, Any] = {
-        "id": "run", "kind": "run", "name": "meeting run", "state": str(LegState.FAILED),
+        "id": "run", "kind": str(LegKind.RUN), "name": "meeting run", "state": str(LegState.FAILED),
         "wanted": True, "health": str(Health.RED), "bytes": 0, "tries": failures, "since": now,
         "moved_at": None, "error": failure.reason, "act": str(failure.act), "target": "",
         "detail": "", "pid": None,

@@ -7,6 +7,8 @@ from streamer.domain.errors import Act
 
 
 class LegKind(StrEnum):
+    RUN = "run"
+    INGEST = "ingest"
     FEED = "feed"
     ENCODER = "encoder"
     RELAY = "relay"

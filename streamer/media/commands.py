@@ -94,7 +94,7 @@ def srt_listener_list(host: str, port: int, passphrase: str, latency_ms: int) ->
 def list_input(fd: int) -> list[str]:
     """The input flags for an ffconcat list on descriptor `fd`."""
     return [
-        "-fflags", "nobuffer", "-probesize", "1000000", "-analyzeduration", "1000000",
+        "-probesize", "1000000", "-analyzeduration", "1000000", "-fpsprobesize", "0",
         "-f", "concat", "-safe", "0", "-protocol_whitelist", FEED_PROTOCOLS, "-i", f"/dev/fd/{fd}",
     ]  # fmt: skip
 
@@ -106,9 +106,29 @@ def rtmp_input(address: str) -> list[str]:
     The frame rate is not looked for (`fps` makes it ours): that would take another second.
     """
     return [
-        "-fflags", "nobuffer", "-probesize", "5000000", "-analyzeduration", "4000000",
+        "-probesize", "5000000", "-analyzeduration", "4000000",
         "-fpsprobesize", "0",
         "-rw_timeout", "2000000", "-f", "live_flv", "-i", address,
+    ]  # fmt: skip
+
+
+def receiver(binary: str, source: list[str]) -> list[str]:
+    """Any source, as it comes, to a transport stream on stdout.
+
+    Not expressible with ffmpeg-python: maps that may be missing (`0:v:0?`).
+    """
+    return [
+        binary, *COMMON, "-v", "warning", *source, "-map", "0:v:0?", "-map", "0:a:0?",
+        "-c", "copy", "-max_interleave_delta", "200000",
+        "-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1", "pipe:1",
+    ]  # fmt: skip
+
+
+def hub_input() -> list[str]:
+    """The input flags for a transport stream of one of our hubs, on stdin."""
+    return [
+        "-probesize", "1000000", "-analyzeduration", "500000", "-fpsprobesize", "0",
+        "-f", "mpegts", "-i", "pipe:0",
     ]  # fmt: skip
 
 

@@ -20,6 +20,9 @@ from streamer.media import ts
 
 BACKLOG = 4_000_000
 """Bytes that may wait for a relay: about ten seconds at 3 Mbit/s."""
+GROUP_LIMIT = 16_000_000
+"""Bytes of a group of pictures that are kept for new subscribers: a camera may never send a second
+keyframe."""
 
 
 @dataclass(slots=True)
@@ -206,6 +209,10 @@ class Hub:
                 self._group = [piece[int(found[-1]) * ts.PACKET :]]
             elif self._group:
                 self._group.append(piece)
+                if sum(map(len, self._group)) > GROUP_LIMIT:
+                    self._group.clear()  # who joins now waits for the next keyframe
+        elif self.psi:
+            keyframe_at, self._group = 0, [piece]  # sound alone can be joined anywhere
         for subscriber in list(self._subscribers.values()):
             subscriber.push(piece, keyframe_at)
 

@@ -25,12 +25,15 @@ from streamer.media.relay import Address, Relay, RelayEnd
 from streamer.programme.mixer import Mixer
 from streamer.run.encoding import Encoding
 from streamer.run.legs import Legs
+from streamer.run.receiving import Receiver
 from streamer.run.secrets import Secrets
 from streamer.run.sources import Feed
 
 QUICK = (0.0, 0.2, 0.5, 1.0)
 """Pauses of parts that are ours (feed, encoder, recorders): they must be back within two seconds.
 """
+SOURCE_LEGS = ("ingest:", "receiver:", "feed:")
+"""Each needs the one before it."""
 Record = Callable[[EventName, dict[str, Any]], object]
 
 
@@ -68,8 +71,9 @@ class Chain:
 
     def start_sources(self) -> None:
         """PREPARING: whoever delivers the hall may connect."""
-        for leg_id in [*self.legs.ids("ingest:"), *self.legs.ids("feed:")]:
-            self.legs.start(leg_id)
+        for what in SOURCE_LEGS:
+            for leg_id in self.legs.ids(what):
+                self.legs.start(leg_id)
 
     def start_programme(self) -> None:
         """LINE_UP: recorders first, then the encoder, so that nothing is encoded unrecorded."""
@@ -92,7 +96,8 @@ class Chain:
 
     async def close_programme(self) -> None:
         """Encoder, then recorders: they take the last byte before they close."""
-        await self.legs.stop([*self.legs.ids("feed:"), *self.legs.ids("ingest:")])
+        for what in reversed(SOURCE_LEGS):
+            await self.legs.stop(self.legs.ids(what))
         await self.legs.stop(["encoder"])
         await self.legs.stop(self.legs.ids("recorder:"))
 
@@ -125,10 +130,19 @@ class Chain:
                 on_refused=refused,
             )  # fmt: skip
             self._ingests.append(ingest)
-            self._leg(f"ingest:{source.id}", LegKind.LINK, ingest.attempt, stall_s=6.0)
+            self._leg(f"ingest:{source.id}", LegKind.INGEST, ingest.attempt, stall_s=6.0)
+        receiver = None
+        if source.kind in ("srt", "rtmp"):
+            receiver = Receiver(
+                source, around.binary, around.secrets, ingest=ingest, on_refused=refused,
+                clean=around.redactor.clean,
+            )  # fmt: skip
+            self._leg(
+                f"receiver:{source.id}", LegKind.INGEST, receiver.attempt, stall_s=4.0, start_s=None
+            )
         feed = Feed(
-            source, spec.programme, self.mixer, around.binary, around.secrets,
-            ingest=ingest, on_refused=refused, clean=around.redactor.clean,
+            source, spec.programme, self.mixer, around.binary, receiver=receiver,
+            clean=around.redactor.clean,
         )  # fmt: skip
         self._leg(feed_id, LegKind.FEED, feed.attempt, stall_s=4.0, start_s=None)
 

@@ -7,14 +7,13 @@ import os
 from collections.abc import Callable
 
 from streamer.config.models import ProgrammeSettings
-from streamer.media import commands
+from streamer.media import commands, intake
 from streamer.media.child import Child
 from streamer.media.hub import Hub
 from streamer.media.leg import Leg, Outcome
 from streamer.media.pipes import RAW_PIPE_BYTES, close, pipe
 from streamer.programme.mixer import Mixer
 
-READ_BYTES = 262_144
 DRAIN_S = 0.5
 FINISH_S = 1.5
 
@@ -52,7 +51,7 @@ class Encoding:
             close(picture_r, sound_r, out_w)
             picture_r = sound_r = out_w = -1
             self._hub.splice()
-            await self._hand_over(leg, child, out_r)
+            await intake.pour(leg, child, out_r, self._hub)
             return Outcome(child.cause)
         finally:
             # An encoder that is still there takes what waits and finishes its last picture.
@@ -67,42 +66,7 @@ class Encoding:
         loop = asyncio.get_running_loop()
         until = loop.time() + FINISH_S
         while child.returncode is None and loop.time() < until:
-            self._drain(out_r)
+            intake.drain(out_r, self._hub)
             await asyncio.sleep(0.02)
-        self._drain(out_r)
+        intake.drain(out_r, self._hub)
         await child.stop()
-
-    def _drain(self, out_r: int) -> None:
-        try:
-            while data := os.read(out_r, READ_BYTES):
-                self._hub.feed(data)
-        except BlockingIOError:
-            return
-
-    async def _hand_over(self, leg: Leg, child: Child, out_r: int) -> None:
-        """Bytes from the encoder's stdout to the hub until its end."""
-        loop = asyncio.get_running_loop()
-        end: asyncio.Future[None] = loop.create_future()
-        total = 0
-
-        def readable() -> None:
-            nonlocal total
-            try:
-                data = os.read(out_r, READ_BYTES)
-            except BlockingIOError:
-                return
-            if not data:
-                loop.remove_reader(out_r)
-                if not end.done():
-                    end.set_result(None)
-                return
-            total += len(data)
-            self._hub.feed(data)
-            leg.moved(total)
-
-        loop.add_reader(out_r, readable)
-        try:
-            await end
-            await child.wait()
-        finally:
-            loop.remove_reader(out_r)

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from streamer.config.models import ProgrammeSettings, Source
-from streamer.domain.errors import Act
 from streamer.media import commands
-from streamer.media.child import Child, secret_fd
-from streamer.media.ingest import RtmpIngest
+from streamer.media.child import Child
+from streamer.media.hub import Subscription
 from streamer.media.leg import Leg, Outcome
 from streamer.media.pipes import RAW_PIPE_BYTES, close, pipe
 from streamer.programme.canvas import Canvas
 from streamer.programme.feed import FeedReader
 from streamer.programme.feed_buffer import FeedBuffer
 from streamer.programme.mixer import Mixer
-from streamer.run.secrets import Secrets
+from streamer.run.receiving import Receiver
 
 POLL_S = 0.2
-TAKEN = re.compile(r"Address already in use|bind.*(failed|error)|BINDERROR|Resource.*busy", re.I)
-SILENT = re.compile(r"Connection timed out|Input/output error|End of file", re.I)
-WRONG_PASSPHRASE = re.compile(
-    r"BADSECRET|UNSECURE|Password required|wrong password|KMSTATE|incorrect passphrase", re.I
-)
+LAST_PICTURES_S = 1.0
+"""How long a decoder may take to hand over what it still holds at the end of its input."""
 
 
 class Feed:
-    """`attempt` is what the feed's leg runs: one connection of its source."""
+    """`attempt` is what the feed's leg runs: one decoder, from its start to its end.
+
+    With a `receiver` it decodes what that one takes; else it opens a file or the test pattern.
+    """
 
     def __init__(
         self,
@@ -38,91 +35,80 @@ class Feed:
         settings: ProgrammeSettings,
         mixer: Mixer,
         binary: str,
-        secrets: Secrets,
         *,
-        ingest: RtmpIngest | None = None,
-        on_refused: Callable[[str, str], None] = lambda address, reason: None,
+        receiver: Receiver | None = None,
         clean: Callable[[str], str] = str,
     ) -> None:
-        self.source = source
-        self._settings, self._mixer, self._binary = settings, mixer, binary
+        self._source, self._settings, self._mixer = source, settings, mixer
         # One buffer for all connections: the mixer sees a feed that is lost and comes back.
         self._buffer = FeedBuffer(Canvas(settings.width, settings.height, settings.fps))
-        self._secrets, self._ingest = secrets, ingest
-        self._on_refused, self._clean = on_refused, clean
+        self._receiver, self._binary, self._clean = receiver, binary, clean
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Wait for the source, deliver it to the mixer, return when it is gone."""
-        flags, fds = await self._input(leg)
-        reading, writing = pipe(RAW_PIPE_BYTES)
-        child = reader = None
+        if self._receiver is None:
+            return await self._decode(leg, self._input(leg), None)
+        leg.target = f"{self._source.kind}"
+        await self._receiver.flowing.wait()  # stopped by cancellation
+        return await self._decode(leg, commands.hub_input(), self._receiver)
+
+    async def _decode(self, leg: Leg, flags: list[str], receiver: Receiver | None) -> Outcome:
+        in_r, in_w = pipe() if receiver else (-1, -1)
+        out_r, out_w = pipe(RAW_PIPE_BYTES)
+        child = reader = subscription = None
         try:
             child = await Child.start(
                 leg.id, commands.feed(self._binary, self._settings, flags),
-                stdout=writing, pass_fds=fds, clean=self._clean, on_line=self._notice,
-                # Asked, not killed: an SRT caller is told, and need not find out for 5 s.
-                orphaned=signal.SIGTERM,
+                stdin=in_r if receiver else None, stdout=out_w, clean=self._clean,
             )  # fmt: skip
             leg.pid = child.pid
-            close(writing, *fds)
-            writing, fds = -1, ()
-            reader = FeedReader(reading, self._buffer, name=leg.id)
-            reading = -1
+            close(*(fd for fd in (in_r, out_w) if fd >= 0))
+            in_r = out_w = -1
+            if receiver:
+                subscription, in_w = receiver.hub.subscribe(leg.id, in_w), -1
+            reader = FeedReader(out_r, self._buffer, name=leg.id)
+            out_r = -1
             self._mixer.attach_feed(leg.id, self._buffer)
             reader.start()
-            return await self._deliver(leg, child, reader)
+            return await self._deliver(leg, child, reader, receiver, subscription)
         finally:
-            close(*(fd for fd in (reading, writing, *fds) if fd >= 0))
+            if receiver and subscription:
+                receiver.hub.unsubscribe(subscription)
+            close(*(fd for fd in (in_r, in_w, out_r, out_w) if fd >= 0))
             if child is not None:
                 await child.stop()  # the end of its pipe ends the reader
             if reader is not None:
                 await asyncio.to_thread(reader.stop, 3.0)
 
-    async def _deliver(self, leg: Leg, child: Child, reader: FeedReader) -> Outcome:
+    async def _deliver(
+        self,
+        leg: Leg,
+        child: Child,
+        reader: FeedReader,
+        receiver: Receiver | None,
+        subscription: Subscription | None,
+    ) -> Outcome:
+        """Until the decoder ends, or its source does: then it gets the end of its input."""
         ended = asyncio.ensure_future(child.wait())
+        gone = asyncio.ensure_future(receiver.gone.wait()) if receiver else None
+        waiting = {ended, gone} if gone else {ended}
         try:
-            while not ended.done():
+            while not ended.done() and not (gone and gone.done()):
                 leg.moved(reader.bytes)
-                await asyncio.wait({ended}, timeout=POLL_S)
+                await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+            if receiver and subscription and gone and gone.done():
+                receiver.hub.unsubscribe(subscription)
+                await asyncio.wait({ended}, timeout=LAST_PICTURES_S)
+                return Outcome("the source is gone; the feed waits for it")
         finally:
-            ended.cancel()
-            await asyncio.gather(ended, return_exceptions=True)
-        words = child.last_words
-        if TAKEN.search(words):
-            return Outcome(
-                f"port {self.source.port} is taken by another program; free it or give the source"
-                " another port in the region's file", Act.WAIT,
-            )  # fmt: skip
-        if SILENT.search(words):
-            return Outcome(
-                "nothing comes from the caller any more; is the encoder sending, is the line up?"
-                f" ({child.cause})"
-            )
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
         return Outcome(child.cause)
 
-    async def _input(self, leg: Leg) -> tuple[list[str], tuple[int, ...]]:
-        """The input flags, and descriptors that the child must inherit."""
-        source = self.source
-        if source.kind == "srt":
-            leg.target = f"srt://{source.host}:{source.port}"
-            phrase = await self._secrets.value(source.passphrase) if source.passphrase else ""
-            text = commands.srt_listener_list(
-                source.host, source.port or 0, phrase, source.latency_ms
-            )
-            fd = secret_fd(text, "source")
-            return commands.list_input(fd), (fd,)
-        if source.kind == "rtmp":
-            assert self._ingest is not None
-            leg.target = f"rtmp://{source.host}:{source.port}/live/***"
-            await self._ingest.published.wait()  # stopped by cancellation; the watchdog waits too
-            return commands.rtmp_input(self._ingest.pull_address), ()
-        if source.kind == "file":
-            leg.target = str(source.path)
-            return commands.file_input(Path(source.path or "")), ()
+    def _input(self, leg: Leg) -> list[str]:
+        if self._source.kind == "file":
+            leg.target = str(self._source.path)
+            return commands.file_input(Path(self._source.path or ""))
         leg.target = "test pattern"
-        return commands.test_input(self._settings), ()
-
-    def _notice(self, line: str) -> None:
-        """libsrt says on stderr that a caller came with the wrong passphrase."""
-        if WRONG_PASSPHRASE.search(line):
-            self._on_refused("srt caller", "wrong passphrase")
+        return commands.test_input(self._settings)

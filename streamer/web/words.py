@@ -41,6 +41,8 @@ COMMANDS: dict[str, str] = {
     Command.TAKE_FLOOR_BACK: N_("Take the floor back"),
 }
 LEG_KINDS: dict[str, str] = {
+    LegKind.RUN: N_("Process of the meeting"),
+    LegKind.INGEST: N_("Ingest"),
     LegKind.FEED: N_("Source"),
     LegKind.ENCODER: N_("Encoder"),
     LegKind.RELAY: N_("Account"),

@@ -22,6 +22,7 @@ from streamer.programme.mixer import Mixer
 from streamer.programme.scenes import HALL
 from streamer.programme.slate import Slate
 from streamer.run.encoding import Encoding
+from streamer.run.receiving import Receiver
 from streamer.run.secrets import Secrets
 from streamer.run.sources import Feed
 from tests.component.media.stage import Stage, until
@@ -75,10 +76,19 @@ class Programme(Stage):
                 "hall", "127.0.0.1", self.port, self.folder,
                 key=lambda: secrets.value(reference), on_refused=self._refused,
             )  # fmt: skip
-            self.leg("ingest:hall", LegKind.LINK, self.ingest.attempt, stall_s=6.0, start_s=20.0)
+            self.leg("ingest:hall", LegKind.INGEST, self.ingest.attempt, stall_s=6.0, start_s=20.0)
+        receiver = None
+        if secret:
+            receiver = Receiver(
+                source, ffmpeg_path(), secrets, ingest=self.ingest, on_refused=self._refused,
+                clean=self.redactor.clean,
+            )  # fmt: skip
+            self.leg(
+                "receiver:hall", LegKind.INGEST, receiver.attempt, stall_s=4.0, start_s=None
+            )  # fmt: skip
         feed = Feed(
-            source, SETTINGS, self.mixer, ffmpeg_path(), secrets, ingest=self.ingest,
-            on_refused=self._refused, clean=self.redactor.clean,
+            source, SETTINGS, self.mixer, ffmpeg_path(), receiver=receiver,
+            clean=self.redactor.clean,
         )  # fmt: skip
         self.feed = self.leg("feed:hall", LegKind.FEED, feed.attempt, stall_s=4.0, start_s=None)
 
@@ -106,7 +116,8 @@ class Programme(Stage):
 
     async def end(self) -> Path:
         """Close in the order of a meeting; the master's file."""
-        await self.legs.stop([*self.legs.ids("feed:"), *self.legs.ids("ingest:")])
+        for what in ("feed:", "receiver:", "ingest:"):
+            await self.legs.stop(self.legs.ids(what))
         if self.ingest is not None:
             await self.ingest.close()
         await self.legs.stop(self.legs.ids("relay:"))

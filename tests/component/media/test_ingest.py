@@ -88,7 +88,7 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path, kind: str) -> None:
             other.listen()
         port = other.getsockname()[1]
         async with programme(tmp_path, kind, port) as it:
-            leg_id = {"srt": "feed:hall", "rtmp": "ingest:hall"}[kind]
+            leg_id = {"srt": "receiver:hall", "rtmp": "ingest:hall"}[kind]
             leg = next(leg for leg in it.legs if leg.id == leg_id)
             await until(lambda: any("is taken" in c.status.error for c in it.changes))
             errors = [c.status.error for c in it.changes if c.status.id == leg_id]

@@ -3,7 +3,7 @@
 import { fill, make, size } from "./words.js";
 
 const SYMBOLS = { green: "✓", amber: "…", red: "✕", grey: "–" };
-const ORDER = { feed: 0, link: 1, encoder: 2, relay: 3, recorder: 4 };
+const ORDER = { run: 0, ingest: 1, feed: 2, link: 3, encoder: 4, relay: 5, recorder: 6 };
 const RATE_OVER_S = 1.5;
 
 export class Legs {
@@ -70,8 +70,8 @@ export class Legs {
     const where = [kinds[leg.kind] ?? leg.kind, leg.target, leg.detail].filter(Boolean).join(" · ");
     row.cells[1].replaceChildren(what, make("small", where));
     row.cells[1].title = where;
-    // A feed is decoded, an ingest only listens: their bytes say nothing about the line.
-    const sends = leg.kind !== "feed" && leg.kind !== "link";
+    // A feed is decoded, a server only listens: their bytes say nothing about the line.
+    const sends = leg.kind !== "feed" && leg.kind !== "run" && !leg.id.startsWith("ingest:");
     row.cells[2].textContent = sends && leg.bytes ? size(leg.bytes) : "–";
     row.cells[3].textContent = sends ? this.#rate(leg, at) : "–";
     const why = [];
