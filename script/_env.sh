@@ -182,7 +182,18 @@ fill_venv() { # LOCK: make .venv hold what the lock names, and the project itsel
   quietly "${pip[@]}" install --no-index --no-deps --no-build-isolation --editable .
 }
 
+# Where Python may not write its compiled files by itself, every process of the service would
+# compile everything at its start: several seconds on a small machine.
+compile_sources() {
+  .venv/bin/python -m compileall -q streamer integrations
+}
+
 ensure_venv() { # run|dev
+  install_venv "$1"
+  compile_sources
+}
+
+install_venv() { # run|dev
   local kind=$1 lock=requirements.lock started wanted
   ensure_python
   if [[ $kind == dev ]]; then

@@ -9,12 +9,17 @@ line of its playlist is torn; a listed segment is missing or empty; a written se
 (it may be cut in the middle). All of these are left out: the master has those seconds.
 """
 
+import io
+import json
 import math
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+
+import av
 
 PART = re.compile(r"part-\d{4,}")
 """The name of a part's folder under `hls/`."""
@@ -133,6 +138,9 @@ class _Part:
     segments: tuple[Segment, ...] = ()
     target: int = 0
     seen: set[str] = field(default_factory=set)
+    late: timedelta | None = None
+    """By how much ffmpeg's dates are late: it takes the clock when it writes its first lines, up to
+    a group of pictures after the first picture. None: not known yet."""
 
 
 class Composer:
@@ -143,7 +151,7 @@ class Composer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._hls = folder / "hls"
+        self._folder, self._hls = folder, folder / "hls"
         self._parts: dict[str, _Part] = {}
         self._written: tuple[object, ...] = ()
 
@@ -192,6 +200,8 @@ class Composer:
             if stamp != part.stamp:
                 part.stamp = stamp
                 _read_part(path, part)
+                if part.late is None and part.segments:
+                    part.late = _lateness(path.parent, part.segments[0], _epoch(self._folder))
 
     def _target(self) -> int:
         """Every duration, rounded, must be at most the target (RFC 8216, 4.3.3.1)."""
@@ -210,9 +220,56 @@ class Composer:
                     init = wanted
                     yield f'#EXT-X-MAP:URI="{init}"'
                 if segment.at:
-                    yield f"#EXT-X-PROGRAM-DATE-TIME:{segment.at}"
+                    yield f"#EXT-X-PROGRAM-DATE-TIME:{_on_time(segment.at, part.late)}"
                 yield f"#EXTINF:{segment.duration:.6f},"
                 yield f"{name}/{segment.uri}"
+
+
+def _epoch(folder: Path) -> float | None:
+    """POSIX time at which the programme clock of the meeting is zero; None when nobody wrote it."""
+    try:
+        return float(json.loads((folder / "run.json").read_text())["epoch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _lateness(folder: Path, first: Segment, epoch: float | None) -> timedelta:
+    """How late the date of a part's first segment is, by the programme time in the segment.
+
+    The date decides what of the line-up the public sees: it has to be exact. Zero where it cannot
+    be known.
+    """
+    written = _date(first.at)
+    if epoch is None or written is None:
+        return timedelta(0)
+    try:
+        data = (folder / first.init).read_bytes() + (folder / first.uri).read_bytes()
+        with av.open(io.BytesIO(data), format="mp4") as media:
+            starts = [
+                float(s.start_time * s.time_base)
+                for s in media.streams
+                if s.start_time is not None and s.time_base is not None
+            ]
+    except (OSError, av.FFmpegError):
+        return timedelta(0)
+    if not starts:
+        return timedelta(0)
+    return written - datetime.fromtimestamp(epoch + min(starts), written.tzinfo)
+
+
+def _on_time(at: str, late: timedelta | None) -> str:
+    written = _date(at)
+    if written is None or not late:
+        return at
+    return (written - late).isoformat(timespec="milliseconds")
+
+
+def _date(at: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _read_part(path: Path, part: _Part) -> None:

@@ -255,9 +255,9 @@ class MeetingRun:
                 continue
             for position, message in messages:
                 self._position = position
-                self._answer(position, message)
+                await self._answer(position, message)
 
-    def _answer(self, position: str, message: CommandMessage) -> None:
+    async def _answer(self, position: str, message: CommandMessage) -> None:
         """Do one command; the answer is an event that carries its id."""
         head = {"id": message.id, "command": str(message.command), "by": message.by,
                 "position": position}  # fmt: skip
@@ -266,6 +266,8 @@ class MeetingRun:
         except StreamerError as error:
             self.record(EventName.COMMAND_REFUSED, {**head, "error": error.as_dict()})
         else:
+            # The snapshot first: who reads that it is done may give the next command at once.
+            await self._reporter.now()
             self.record(EventName.COMMAND_DONE, {**head, "scene": str(self.scene)})
 
     def do(self, command: Command, args: dict[str, Any], by: str) -> None:

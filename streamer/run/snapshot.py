@@ -58,6 +58,10 @@ class Reporter:
     async def last_word(self) -> None:
         """The snapshot of a run that has ended: every leg stopped. None follows it."""
         self._closed = True
+        await self.now()
+
+    async def now(self) -> None:
+        """Put the snapshot up at once; nothing happens while Redis is away."""
         with contextlib.suppress(Unavailable):
             await self._run.live.put_snapshot(self._run.spec.id, self.snapshot())
 
