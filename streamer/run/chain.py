@@ -6,14 +6,17 @@ Knows how each part is made and in which order parts start and stop; knows no me
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamer.config.models import Destination, Source
-from streamer.config.secrets import Redactor
+from streamer.config.secrets import Redactor, redact_url
 from streamer.config.spec import MeetingSpec
+from streamer.domain.errors import StreamerError
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.domain.reconnect import Reconnect
@@ -29,6 +32,7 @@ from streamer.run.receiving import Receiver
 from streamer.run.secrets import Secrets
 from streamer.run.sources import Feed
 
+log = logging.getLogger(__name__)
 QUICK = (0.0, 0.2, 0.5, 1.0)
 """Pauses of parts that are ours (feed, encoder, recorders): they must be back within two seconds.
 """
@@ -174,14 +178,11 @@ class Chain:
         around = self._around
 
         async def addresses() -> tuple[Address, ...]:
-            secrets, ca = around.secrets, destination.ca_file
-            found = [await secrets.address(destination.url, destination.key, ca_file=ca)]
+            wanted = [(destination.url, destination.key, False)]
             if destination.backup_url:
                 key = destination.backup_key or destination.key
-                found.append(
-                    await secrets.address(destination.backup_url, key, backup=True, ca_file=ca)
-                )
-            return tuple(found)
+                wanted.append((destination.backup_url, key, True))
+            return await _resolved(around.secrets, wanted, destination.ca_file)
 
         def connected(leg: Leg, address: Address) -> None:
             around.record(
@@ -251,19 +252,51 @@ class Chain:
         folder = self._around.folder
         return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
-    async def off_air(self, quiet_s: float, deadline_s: float) -> bool:
-        """True when no relay has moved a byte for `quiet_s`; False at the deadline."""
-        relays = [leg for leg in self.legs if leg.kind is LegKind.RELAY]
-        loop = asyncio.get_running_loop()
-        until, last, since = loop.time() + deadline_s, -1, loop.time()
-        while loop.time() < until:
-            total = sum(leg.bytes for leg in relays)
-            if total != last:
-                last, since = total, loop.time()
-            elif loop.time() - since >= quiet_s:
-                return True
-            await asyncio.sleep(0.1)
-        return False
+    def relay_processes(self) -> list[int]:
+        """The processes that send at this moment."""
+        return [leg.pid for leg in self._relay_legs() if leg.pid is not None]
+
+    async def off_air(self, processes: list[int], deadline_s: float) -> float | None:
+        """Seconds since bytes last moved to a destination, once none of `processes` is left.
+
+        A process that is gone has no socket to send by. None when one is still there at the
+        deadline: then nobody may believe that the meeting is off air.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                while await asyncio.to_thread(_left, processes):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return None
+        moved = [leg.moved_at for leg in self._relay_legs() if leg.moved_at is not None]
+        return time.time() - max(moved) if moved else 0.0
+
+    def _relay_legs(self) -> list[Leg]:
+        return [leg for leg in self.legs if leg.kind is LegKind.RELAY]
+
+
+async def _resolved(
+    secrets: Secrets, wanted: list[tuple[str, str, bool]], ca_file: Path | None
+) -> tuple[Address, ...]:
+    """The addresses whose keys can be had; raises what the first one says when none can.
+
+    A key of the backup that is missing must not stop a primary that works.
+    """
+    found, faults = [], []
+    for url, key, backup in wanted:
+        try:
+            found.append(await secrets.address(url, key, backup=backup, ca_file=ca_file))
+        except StreamerError as error:
+            log.warning("%s cannot be used: %s", redact_url(url), error)
+            faults.append(error)
+    if not found:
+        raise faults[0]
+    return tuple(found)
+
+
+def _left(processes: list[int]) -> list[int]:
+    """Which of `processes` still exist. Blocking."""
+    return [pid for pid in processes if Path(f"/proc/{pid}").exists()]
 
 
 def _ingest_address(source: Source) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator
 
 from streamer.domain.errors import BadInput
 from streamer.domain.legs import LegState, LegStatus
 from streamer.media.leg import Leg
 
+AGAIN_S = 1.0
+log = logging.getLogger(__name__)
 STOP_S = 12.0
 """A leg's own ladder is shorter; this is the belt."""
 
@@ -30,7 +33,19 @@ class Legs:
     def start(self, leg_id: str) -> None:
         """Start a leg; one that runs already is left alone."""
         if leg_id not in self._tasks:
-            self._tasks[leg_id] = asyncio.create_task(self._legs[leg_id].run(), name=leg_id)
+            task = asyncio.create_task(self._legs[leg_id].run(), name=leg_id)
+            self._tasks[leg_id] = task
+            task.add_done_callback(lambda ended: self._ended(leg_id, ended))
+
+    def _ended(self, leg_id: str, task: asyncio.Task[None]) -> None:
+        """A leg whose supervisor broke is a fault of ours: it is said, and begun again."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("the supervisor of %s broke", leg_id, exc_info=task.exception())
+        if self._tasks.get(leg_id) is task:
+            del self._tasks[leg_id]
+            self._legs[leg_id].state = LegState.STOPPED
+            asyncio.get_running_loop().call_later(AGAIN_S, self.start, leg_id)
 
     def restart(self, leg_id: str) -> Leg:
         """A new try now. Raises BadInput naming the legs there are."""
@@ -60,14 +75,6 @@ class Legs:
 
     async def stop_all(self) -> None:
         await self.stop(list(self._tasks))
-
-    def died(self) -> list[str]:
-        """Legs whose task ended by a fault of ours."""
-        return [
-            leg_id
-            for leg_id, task in self._tasks.items()
-            if task.done() and not task.cancelled() and task.exception() is not None
-        ]
 
     def ids(self, prefix: str) -> list[str]:
         return [leg_id for leg_id in self._legs if leg_id.startswith(prefix)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import time
@@ -29,6 +28,7 @@ from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
 from streamer.programme.scenes import HALL, SLATE, Scene
 from streamer.run.chain import Chain, Surroundings
+from streamer.run.cleaning import cleaned
 from streamer.run.clock import ProgrammeClock
 from streamer.run.folder import put_aside
 from streamer.run.journal import Journal
@@ -39,8 +39,9 @@ from streamer.run.snapshot import Reporter
 from streamer.store.live import CommandMessage, Live
 
 log = logging.getLogger(__name__)
-OFF_AIR_QUIET_S = 1.0
 OFF_AIR_DEADLINE_S = 15.0
+CLOSE_TRIES = 60
+CLOSE_PAUSE_S = 5.0
 COMPOSE_S = 0.5
 
 
@@ -72,10 +73,12 @@ class MeetingRun:
         self._secrets = Secrets(redactor, database_url, spec.home / "secret.key")
         self._redactor, self._binary = redactor, commands.ffmpeg_path(ffmpeg)
         self._changed = asyncio.Event()
-        self._done = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._position = "0"
         self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        """Done when the meeting needs no run any more; fails when this one cannot go on."""
+        self._dropped_before = 0
         self._reporter = Reporter(self)
 
     # Life -----------------------------------------------------------------------------------
@@ -161,12 +164,12 @@ class MeetingRun:
         if finished and self.state is MeetingState.POSTPONED:
             return False  # it was given a new date and is prepared again
         if finished:
-            self._done.set()
+            self._finish()
         return bool(self.journal.events)
 
     def _bring_up(self) -> None:
         """Start what is true in the present state; also after a run before us was killed."""
-        if self._done.is_set():
+        if self._over.done():
             return
         chain, state = self.chain, self.state
         if state.running and state is not MeetingState.ENDING:
@@ -191,15 +194,14 @@ class MeetingRun:
         await asyncio.to_thread(self.journal.close)
 
     async def _wait_done(self) -> None:
-        await self._done.wait()
+        await self._over
         await self.outbox.drain(5.0)
 
     # Record ---------------------------------------------------------------------------------
 
     def record(self, name: EventName, data: dict[str, Any]) -> Event:
         """Put one event on record: journal first, then whoever listens. Event loop only."""
-        text = self._redactor.clean(json.dumps(data, ensure_ascii=False))
-        event = self.journal.append(name, json.loads(text))
+        event = self.journal.append(name, cleaned(data, self._redactor.clean))
         self.outbox.put(event)
         self._changed.set()
         return event
@@ -226,15 +228,22 @@ class MeetingRun:
                     {"scene": str(change.scene), "programme_s": change.programme_s,
                      "automatic": change.automatic, "by": ""},
                 )  # fmt: skip
-            case scenes.OutputDropping() if change.ticks >= self.spec.programme.fps:
-                # An encoder that has not taken a second of programme hangs, and its time lags.
-                self.chain.restart("encoder")
+            case scenes.OutputDropping():
+                self._encoder_drops(change)
             case scenes.MixerFailed():
-                # Nothing can be mended inside: a new process has a picture in three seconds.
-                raise SystemExit(f"the mixer failed: {change.error}")
+                # Nothing can be mended inside; a new process takes the meeting up.
+                self._break(RuntimeError(f"the mixer failed: {change.error}"))
             case _:
                 log.warning("programme: %s", change)
         self._changed.set()
+
+    def _encoder_drops(self, change: scenes.OutputDropping) -> None:
+        """An encoder that does not take a whole second of programme hangs, and its time lags."""
+        if change.over:
+            self._dropped_before = change.ticks
+        elif change.ticks - self._dropped_before >= self.spec.programme.fps:
+            self._dropped_before = 0  # the next encoder counts anew
+            self.chain.restart("encoder")
 
     def _moved(self, before: MeetingState, command: Command, by: str, reason: str) -> None:
         self.state, self.since = lifecycle.after(before, command), time.time()
@@ -265,6 +274,11 @@ class MeetingRun:
             self.do(message.command, message.args, message.by)
         except StreamerError as error:
             self.record(EventName.COMMAND_REFUSED, {**head, "error": error.as_dict()})
+        except Exception as error:
+            # A command that breaks us must be answered once, not at every start of a run again.
+            log.exception("the command %s broke", message.command)
+            fault = StreamerError(f"{type(error).__name__}: {error}", code="our_fault")
+            self.record(EventName.COMMAND_REFUSED, {**head, "error": fault.as_dict()})
         else:
             # The snapshot first: who reads that it is done may give the next command at once.
             await self._reporter.now()
@@ -304,9 +318,22 @@ class MeetingRun:
                 )  # fmt: skip
         self._changed.set()
 
+    def _end_loudly(self, task: asyncio.Task[None]) -> None:
+        """An ending that broke is a fault of ours: this process goes, the next one ends it."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def _finish(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
     def _begin_end(self) -> None:
         self._ending = asyncio.create_task(self._end(), name="ending")
-        self._ending.add_done_callback(_end_loudly)
+        self._ending.add_done_callback(self._end_loudly)
 
     def _take(self, scene: Scene) -> None:
         self.scene = scene
@@ -319,14 +346,37 @@ class MeetingRun:
         self.mixer.mute(True)
         if was_on_air and self.chain.legs.running("encoder"):
             await asyncio.sleep(self.spec.schedule.off_air_slate.total_seconds())
+        sending = self.chain.relay_processes()
         await self.chain.close_relays()
-        if await self.chain.off_air(OFF_AIR_QUIET_S, OFF_AIR_DEADLINE_S):
-            self.record(EventName.OFF_AIR_CONFIRMED, {"seconds": OFF_AIR_QUIET_S})
+        quiet = await self.chain.off_air(sending, OFF_AIR_DEADLINE_S)
+        if quiet is None:
+            self.record(EventName.OFF_AIR_NOT_CONFIRMED, {"seconds": OFF_AIR_DEADLINE_S})
+        else:
+            self.record(EventName.OFF_AIR_CONFIRMED, {"seconds": round(quiet, 2)})
         await self.chain.close_programme()
-        await asyncio.to_thread(hls.write_composed, self.folder, True)
+        await self._close_playlist()
         await self._reporter.last_word()
         self.record(EventName.RUN_FINISHED, {"run": self.id})
-        self._done.set()
+        self._finish()
+
+    async def _close_playlist(self) -> None:
+        """Close the viewing copy; a disk that is full may be freed in the next minutes."""
+        for left in reversed(range(CLOSE_TRIES)):
+            try:
+                await asyncio.to_thread(hls.write_composed, self.folder, True)
+            except OSError as error:
+                if left == CLOSE_TRIES - 1:
+                    self._disk_problem(error)
+                await asyncio.sleep(CLOSE_PAUSE_S)
+            else:
+                return
+
+    def _disk_problem(self, error: OSError) -> None:
+        self.record(
+            EventName.DISK_PROBLEM,
+            {"path": str(self.folder), "error": error.strerror or str(error),
+             "act": "correct_setting"},
+        )  # fmt: skip
 
     # The viewing copy -----------------------------------------------------------------------
 
@@ -341,20 +391,9 @@ class MeetingRun:
                 await asyncio.to_thread(composer.write, False)
             except OSError as error:
                 if not trouble:
-                    self.record(
-                        EventName.DISK_PROBLEM,
-                        {"path": str(self.folder), "error": error.strerror or str(error),
-                         "act": "correct_setting"},
-                    )  # fmt: skip
+                    self._disk_problem(error)
                 trouble = True
             else:
                 if trouble:
                     self.record(EventName.DISK_RECOVERED, {"path": str(self.folder)})
                 trouble = False
-
-
-def _end_loudly(task: asyncio.Task[None]) -> None:
-    """An ending that broke is a fault of ours: this process goes, the next one ends the meeting."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the ending broke", exc_info=error)
-        raise SystemExit(1)

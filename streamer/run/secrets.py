@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import importlib
 from pathlib import Path
 
 from streamer.config.secrets import Redactor, resolve
@@ -39,7 +39,8 @@ class Secrets:
         )  # fmt: skip
 
     async def _from_store(self, name: str) -> str:
-        # Imported late: a run without stored secrets never pays for loading SQL.
+        # Loaded late and off the loop: a run without stored secrets never pays for SQL.
+        await asyncio.to_thread(importlib.import_module, "streamer.store.secrets")
         from streamer.store.database import Database
         from streamer.store.secrets import SecretStore
 
@@ -50,6 +51,3 @@ class Secrets:
             return await SecretStore(database, self._key_file).get(name)
         finally:
             await database.close()
-
-
-Cleaner = Callable[[str], str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from streamer.store.live import run_lease
 if TYPE_CHECKING:
     from streamer.run.meeting_run import MeetingRun
 
+log = logging.getLogger(__name__)
 EVERY_S = 1.0
 SOONEST_S = 0.1
 LEASE_MS = 5000
@@ -44,8 +46,8 @@ class Reporter:
             changed.clear()
             if self._closed:
                 continue
-            await self._look_at_disk()
             try:
+                await self._look_at_disk()
                 await self._run.live.put_snapshot(self._run.spec.id, self.snapshot())
                 if time.monotonic() - preview_at >= EVERY_S:
                     preview_at = time.monotonic()
@@ -53,6 +55,10 @@ class Reporter:
                     await self._keep_lease()
             except Unavailable:
                 await asyncio.sleep(0.5)  # the outbox says that Redis is away
+            except Exception:
+                # What only informs must never take the programme off air.
+                log.exception("the report of the run broke; tried again")
+                await asyncio.sleep(EVERY_S)
             await asyncio.sleep(SOONEST_S)
 
     async def last_word(self) -> None:

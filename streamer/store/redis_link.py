@@ -77,6 +77,8 @@ class RedisLink:
             if isinstance(error, _PASSING) or _PASSING_TEXT.search(str(error)):
                 raise _unavailable(error) from error
             raise
+        except faults.RedisError as error:  # an answer that is none: the connection is no good
+            raise _unavailable(error) from error
 
     async def read(
         self, key: str, after: str, block_ms: int, count: int

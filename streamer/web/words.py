@@ -94,6 +94,7 @@ EVENTS: dict[str, str] = {
     EventName.STORE_LOST: N_("No connection to %(store)s; events wait in the journal"),
     EventName.STORE_BACK: N_("Connected to %(store)s again"),
     EventName.OFF_AIR_CONFIRMED: N_("Off air is confirmed"),
+    EventName.OFF_AIR_NOT_CONFIRMED: N_("Off air is NOT confirmed: something still sends"),
     EventName.PACKAGE_SEALED: N_("The package is sealed: %(files)s files"),
     EventName.PACKAGE_FAILED: N_("The package could not be sealed"),
 }
