@@ -4,6 +4,9 @@
 # defines things; nothing happens before a function is called.
 # shellcheck disable=SC2034 # the lists are for those who source this
 
+# Debian's servers (nginx) are there, and an ordinary user's PATH often is not.
+PATH=$PATH:/usr/sbin:/sbin
+
 RUN_PACKAGES=(nginx libnginx-mod-rtmp redis-server fonts-noto-core util-linux)
 TEST_PACKAGES=(chromium postgresql shellcheck)
 

@@ -104,11 +104,17 @@ def verify(
     path: Annotated[Path, typer.Argument(help="A package, anywhere: its folder.")],
     deep: Annotated[bool, typer.Option(help="Decode every picture too (slow).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    chain: Annotated[
+        Path | None, typer.Option(help="A copy of the archive's chain.ndjson: is it in there?")
+    ] = None,
 ) -> None:
     """Check a package with nothing but the package; exit 1 when it is not whole."""
     from streamer.archive.verify import verify as verify_package
 
-    found = verify_package(path, deep=deep)
+    try:
+        found = verify_package(path, deep=deep, chain_file=chain)
+    except StreamerError as error:
+        _fail(error)
     typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if as_json else str(found))
     if not found.ok:
         raise typer.Exit(1)

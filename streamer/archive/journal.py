@@ -1,7 +1,7 @@
 """Reading the as-run journal of a meeting, whatever state a kill left it in.
 
-The run appends one line per event and calls fsync. A kill or a power cut may tear the last line;
-the run that takes over goes on below it, so a torn line may also stand in the middle.
+The run appends one line per event. A kill or a power cut may tear the last line; the run that
+takes over goes on below it, so a torn line may also stand in the middle.
 """
 
 import json

@@ -41,7 +41,8 @@ def meeting_json(
     video: Video,
 ) -> str:
     """`data/meeting.json`: JSON-LD with an Event, its live broadcast and its recording."""
-    on_air, off_air = on_air_times(events)
+    lasting = since_prepared(events)
+    on_air, off_air = on_air_times(lasting)
     event: dict[str, Any] = {
         "@context": ["https://schema.org", {"dc": _DC}],
         "@type": "Event",
@@ -67,8 +68,8 @@ def meeting_json(
     event["subjectOf"] = _broadcast(meeting, spec, deliveries, on_air, off_air)
     if video.playlist or video.master:
         event["recordedIn"] = _video(meeting, video, on_air, off_air)
-    event["clock"] = _clock(events)
-    event["recordingParts"] = list(_parts(events))
+    event["clock"] = _clock(lasting)
+    event["recordingParts"] = list(_parts(lasting))
     return json.dumps(event, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -99,6 +100,20 @@ def dublin_core(meeting: Meeting, spec: MeetingSpec) -> str:
     add("coverage", spec.region_names.ru, "ru")
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+
+
+def since_prepared(events: Sequence[Event]) -> Sequence[Event]:
+    """The events of the last preparation and what followed.
+
+    A meeting may be postponed after its run had begun. Clock and parts of that preparation are
+    not those of the recording: the next one begins both anew.
+    """
+    for index in range(len(events) - 1, -1, -1):
+        event = events[index]
+        changed = event.name is EventName.MEETING_STATE_CHANGED
+        if changed and event.data.get("to") == MeetingState.PREPARING:
+            return events[index:]
+    return events
 
 
 def on_air_times(events: Iterable[Event]) -> tuple[float | None, float | None]:

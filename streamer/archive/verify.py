@@ -15,6 +15,7 @@ from streamer.archive import bag, chain, journal, media_facts
 from streamer.archive.hashing import Meter
 from streamer.archive.media_facts import GAP_S, Hole, MediaFacts
 from streamer.archive.package import secrets_in
+from streamer.archive.record import since_prepared
 from streamer.archive.report import Report, clock
 from streamer.domain.errors import NotFound
 from streamer.domain.events import Event, EventName
@@ -163,7 +164,7 @@ def _holes(report: Report) -> None:
 
 def _named_parts(path: Path, events: Sequence[Event], report: Report) -> None:
     """Every part that the journal says was begun here must be here."""
-    for event in events:
+    for event in since_prepared(events):
         place = Path(str(event.data.get("path", "")))
         if event.name is not EventName.RECORDING_PART_STARTED or place.is_absolute():
             continue  # a second disk's part is not in the package

@@ -43,6 +43,7 @@ def check_region(document: Document) -> None:
     for place, _ in document.entries("halls"):
         sources = (one for one in document.entries("halls", "sources") if one[0][:2] == place)
         _unique(document, "id", sources, default="hall")
+    _shown_sources(document)
     _unique(document, "id", document.entries("destinations"))
     _unique(document, "id", document.entries("sites"))
     _unique(document, "code", document.entries("sites"))
@@ -70,14 +71,34 @@ def _unique(
             seen[value] = place
 
 
-def _closed_doors(document: Document) -> None:
-    """A port that strangers can reach wants a secret: its picture goes out to the public."""
+def _shown_sources(document: Document) -> None:
+    """A source that no scene shows would be taken, and nobody would see it."""
     for place, source in document.entries("halls", "sources"):
-        lock = {"srt": "passphrase", "rtmp": "key"}.get(str(source.get("kind")))
-        if lock and source.get(lock) is None and not _loopback(source.get("host")):
+        name = source.get("id", "hall")
+        if isinstance(name, str) and name != "hall":
             document.report(
-                place, f"whoever finds the port could send a picture: there is no {lock}",
-                f"add {lock}: env:NAME, or write host: 127.0.0.1",
+                (*place, "id"), f"nobody would see the source {shown(name)}",
+                "write id: hall (the scene 'hall' shows the source of that name), or remove the"
+                " source; a hall has one",
+            )  # fmt: skip
+
+
+def _closed_doors(document: Document) -> None:
+    """A port that strangers can reach wants a secret: its picture goes out to the public.
+
+    RTMP without a key does not work at all: the key is the name under which an encoder publishes.
+    """
+    for place, source in document.entries("halls", "sources"):
+        if source.get("kind") == "rtmp" and source.get("key") is None:
+            document.report(
+                place, "an RTMP source needs a key, also on 127.0.0.1",
+                "add key: env:NAME and give the encoder that stream key",
+            )  # fmt: skip
+        no_phrase = source.get("kind") == "srt" and source.get("passphrase") is None
+        if no_phrase and not _loopback(source.get("host")):
+            document.report(
+                place, "whoever finds the port could send a picture: there is no passphrase",
+                "add passphrase: env:NAME, or write host: 127.0.0.1",
             )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from streamer.control.stores import stores_of
 from streamer.domain.clockcheck import check_time_zones
 from streamer.store.archive_store import FolderStore
 from streamer.store.records import Records
+from streamer.store.secrets import SecretStore
 
 
 async def run_scheduler(configs: Path) -> None:
@@ -20,8 +21,8 @@ async def run_scheduler(configs: Path) -> None:
         await database.migrate()
         records, service = Records(database), configuration.service
         archive = service.archive_folder
-        sealing = Sealing(records, live, FolderStore(archive), home=service.home, archive=archive)
-        try:
-            await Scheduler(records, live, Preparing(records, live, configuration), sealing).run()
-        finally:
-            await sealing.close()
+        secrets = SecretStore(database, service.home / "secret.key")
+        sealing = Sealing(
+            records, live, FolderStore(archive), secrets, home=service.home, archive=archive
+        )
+        await Scheduler(records, live, Preparing(records, live, configuration), sealing).run()

@@ -12,10 +12,12 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from streamer.control.patience import Patience
 from streamer.control.preparing import Preparing
 from streamer.control.sealing import Sealing
-from streamer.domain.errors import NotAllowed, StreamerError, Unavailable
+from streamer.domain.errors import NotAllowed, Unavailable
 from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import Meeting, MeetingState
 from streamer.store.live import SCHEDULER_LEASE, Live, run_lease
@@ -25,6 +27,10 @@ LEASE_MS = 5000
 EVERY_S = 0.25
 RESEND_S = 3.0
 """A command that did not move the meeting is sent again after so long."""
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+"""So long at most is a meeting left alone whose look failed."""
+MISSED = "its whole time passed while the service was not running"
 REOFFER_S = 5.0
 HORIZON = timedelta(days=2)
 """No meeting is prepared earlier than this before its start."""
@@ -38,8 +44,10 @@ def due(meeting: Meeting, now: datetime) -> Command | None:
     plan says so: nothing is cut by the clock.
     """
     match meeting.state:
-        case MeetingState.PLANNED if now >= meeting.give_up_at:
-            return Command.POSTPONE
+        case MeetingState.PLANNED | MeetingState.PREPARING | MeetingState.LINE_UP if (
+            now >= meeting.give_up_at
+        ):
+            return Command.POSTPONE  # nothing goes public days after its date
         case MeetingState.PLANNED if now >= meeting.prepare_at:
             return Command.PREPARE
         case MeetingState.PREPARING if now >= meeting.line_up_at:
@@ -69,6 +77,7 @@ class Scheduler:
         self._preparing, self._sealing, self._now = preparing, sealing, now
         self._sent: dict[tuple[str, Command], float] = {}
         self._offered: dict[str, float] = {}
+        self._patience = Patience(FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
     async def run(self) -> None:
         """Lead when the lease is ours, until cancelled."""
@@ -83,6 +92,15 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._sealing.close()  # two leaders must not build one package
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Give the lease back: the next leader need not wait for its end."""
+        try:
+            await self._live.release(SCHEDULER_LEASE, self.id)
+        except Unavailable as error:
+            log.warning("the lease runs out by itself: %s", error)
 
     async def _lead(self) -> None:
         while True:
@@ -100,24 +118,30 @@ class Scheduler:
         running = await self._records.meetings(states=states)
         planned = await self._records.meetings(states=[MeetingState.PLANNED], until=soon)
         for meeting in (*running, *planned):
+            if self._patience.waits(meeting.id):
+                continue
             try:
                 await self._look_at(meeting)
             except Unavailable:
                 raise
-            except StreamerError as error:
-                log.error("meeting %s: %s", meeting.id, error)
+            except Exception:  # whatever is wrong with one meeting, the others are looked at
+                pause = self._patience.failed(meeting.id)
+                log.exception("meeting %s; looked at again in %.1f s", meeting.id, pause)
+            else:
+                self._patience.went_well(meeting.id)
 
     async def _look_at(self, meeting: Meeting) -> None:
         command = due(meeting, self._now())
         if command is Command.PREPARE:
             await self._prepare(meeting)
-        elif command is Command.POSTPONE:
+        elif command is Command.POSTPONE and meeting.state is MeetingState.PLANNED:
             await self._records.set_state(
-                meeting.id, meeting.state, MeetingState.POSTPONED, by="schedule",
-                reason="its whole time passed while the service was not running",
-            )  # fmt: skip
+                meeting.id, meeting.state, MeetingState.POSTPONED, by="schedule", reason=MISSED
+            )
+        elif command is Command.POSTPONE:
+            await self._send(meeting, command, {"reason": MISSED})  # its run has begun
         elif command is not None:
-            await self._send(meeting, command)
+            await self._send(meeting, command, {})
         if meeting.state.running:
             await self._see_to_run(meeting)
 
@@ -128,7 +152,7 @@ class Scheduler:
             return  # a person was quicker
         log.info("meeting %s is being prepared", meeting.id)
 
-    async def _send(self, meeting: Meeting, command: Command) -> None:
+    async def _send(self, meeting: Meeting, command: Command, args: dict[str, Any]) -> None:
         """Send a due command once the run stands in the state that SQL knows."""
         snapshot = await self._live.snapshot(meeting.id)
         if snapshot is None or snapshot["state"] != str(meeting.state) or not snapshot.get("run"):
@@ -137,7 +161,7 @@ class Scheduler:
         if now - self._sent.get(key, -RESEND_S) < RESEND_S:
             return
         self._sent[key] = now
-        await self._live.send(meeting.id, command, {}, "schedule")
+        await self._live.send(meeting.id, command, args, "schedule")
         log.info("meeting %s: %s by the schedule", meeting.id, command)
 
     async def _see_to_run(self, meeting: Meeting) -> None:

@@ -19,6 +19,8 @@ PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
 GOOD_AFTER = 10.0
 READY_S = 30.0
 STARTS_ENOUGH = 3
+NOT_STARTED = -1
+STDERR = 2
 STOP: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,11 @@ class Service:
         """Keep the process going until cancelled."""
         failures = 0
         while True:
-            began = time.monotonic()
-            code = await self._once()
+            began, code = time.monotonic(), NOT_STARTED
+            try:
+                code = await self._once()
+            except (OSError, Unavailable) as error:
+                log.error("%s cannot be started: %s", self.name, error)
             failures = 0 if time.monotonic() - began > GOOD_AFTER else failures + 1
             pause = PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0.0
             log.warning("%s ended (%s); started again in %.1f s", self.name, code, pause)
@@ -72,11 +77,11 @@ class Service:
 
     async def _once(self) -> int:
         self.starts += 1
-        out = os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        out = await asyncio.to_thread(self._open_log)
         try:
             self.child = await Child.start(
                 self.name, self.argv, stdout=out, environment=dict(self.environment),
-                on_line=lambda line: os.write(out, f"{line}\n".encode()),
+                on_line=lambda line: _write(out, f"{line}\n".encode()),
             )  # fmt: skip
             try:
                 return await self.child.wait()
@@ -84,3 +89,20 @@ class Service:
                 await self.child.stop(STOP)
         finally:
             os.close(out)
+
+    def _open_log(self) -> int:
+        """The log file, or our own stderr while the disk takes nothing. Blocking."""
+        try:
+            return os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        except OSError as error:
+            log.error("%s logs to stderr: %s: %s", self.name, self.log_file, error.strerror)
+            return os.dup(STDERR)
+
+
+def _write(out: int, line: bytes) -> None:
+    """A line for the log. A full disk takes it away, but never the one who reads the next line."""
+    try:
+        os.write(out, line)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.write(STDERR, line)

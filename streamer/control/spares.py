@@ -48,7 +48,11 @@ class Spares:
                 await self._wanted.wait()
                 self._wanted.clear()
                 if self._ready is None or self._ready.poll() is not None:
-                    self._ready = await asyncio.to_thread(self._spawn)
+                    try:
+                        self._ready = await asyncio.to_thread(self._spawn)
+                    except OSError as error:  # no memory or no descriptor left just now
+                        log.error("cannot load a spare run: %s", error)
+                        self._wanted.set()
                 await asyncio.sleep(AGAIN_S)
         finally:
             self._dismiss()

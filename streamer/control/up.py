@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 
@@ -23,7 +25,7 @@ from streamer.control.addresses import default_database
 from streamer.control.services import Service
 from streamer.control.worker import stop_run
 from streamer.domain.clockcheck import check_time_zones
-from streamer.domain.errors import BadInput, Unavailable
+from streamer.domain.errors import BadInput, StreamerError, Unavailable
 from streamer.media.ingest import rtmp_module
 from streamer.store.database import Database
 from streamer.store.live import Live
@@ -46,7 +48,11 @@ class Everything:
 
     async def stop_runs(self) -> None:
         """Stop the meeting runs of this home. Only for the end of a demonstration or a test:
-        a live meeting outlives `streamer up`."""
+        a live meeting outlives `streamer up`.
+
+        The worker first: it would start each of them again.
+        """
+        await _end(self.tasks["worker"])
         folder = self.home / "meetings"
         runs = await asyncio.to_thread(lambda: list(folder.iterdir()) if folder.is_dir() else [])
         await asyncio.gather(*(stop_run(run, STOP_RUNS_S) for run in runs))
@@ -69,14 +75,22 @@ async def everything(configuration: Configuration, configs: Path) -> AsyncIterat
 
     Raises StreamerError when a part does not start. Meeting runs are not stopped at the end.
     """
+    service, home = configuration.service, configuration.service.home
+    await asyncio.to_thread(_make_folders, home, service.archive_folder)
+    with await asyncio.to_thread(lock, home):
+        async with _parts(configuration, configs) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _parts(configuration: Configuration, configs: Path) -> AsyncIterator[Everything]:
     service = configuration.service
     home = service.home
-    await asyncio.to_thread(_make_folders, home, service.archive_folder)
     await _port_is_free(service.web.host, service.web.port)
     redis_url = service.redis_url or private_redis.url(home)
     database_url = service.database_url or default_database(home)
     around = environment(home, redis_url, database_url, service.archive_folder)
-    base = f"http://127.0.0.1:{service.web.port}"
+    base = base_url(service.web.host, service.web.port)
     services: dict[str, Service] = {}
     tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -109,8 +123,43 @@ async def everything(configuration: Configuration, configs: Path) -> AsyncIterat
     finally:
         for name in ("worker", "scheduler", "web", "redis"):  # redis last: all others speak to it
             if name in tasks:
-                tasks[name].cancel()
-                await asyncio.gather(tasks[name], return_exceptions=True)
+                await _end(tasks[name])
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def base_url(host: str, port: int) -> str:
+    """Where pages that are served on `host` answer on this machine."""
+    match host:
+        case "" | "0.0.0.0":  # noqa: S104  compared, not bound
+            host = "127.0.0.1"
+        case "::":
+            host = "::1"
+        case _:
+            pass
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def lock(home: Path) -> IO[str]:
+    """Hold `home` alone until the file is closed: a second `up` would take the first one's Redis
+    away. Raises BadInput. Blocking.
+
+    The kernel gives the lock back when this process ends, however it ends.
+    """
+    file = open(home / "up.lock", "a")  # noqa: SIM115  held while the service runs
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise BadInput(
+            f"this service runs already with the home {home}; stop it, or give this one another"
+            " home",
+            code="home_taken", home=str(home),
+        ) from None  # fmt: skip
+    return file
 
 
 def _make_folders(home: Path, archive: Path) -> None:
@@ -128,9 +177,8 @@ def _make_folders(home: Path, archive: Path) -> None:
 
 
 async def _port_is_free(host: str, port: int) -> None:
-    """Raise BadInput when another program serves on our port: it is often a second `up`, which
-    would then take the first one's Redis away. A part of ours that was just killed may still be
-    ending, hence the patience."""
+    """Raise BadInput when another program serves on our port. A part of ours that was just killed
+    may still be ending, hence the patience."""
     until = time.monotonic() + PORT_S
     while True:
         try:
@@ -216,4 +264,9 @@ async def run_up(configs: Path, say: Callable[[str], None]) -> None:
         say(f"archive:  {running.url}/archive")
         say(f"home:     {running.home}")
         say("make the first user with: streamer user create NAME --role administrator")
-        await asyncio.wait(set(running.tasks.values()), return_when=asyncio.FIRST_COMPLETED)
+        tasks = set(running.tasks.values())
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        names = ", ".join(sorted(task.get_name() for task in done))
+        raise StreamerError(f"nobody keeps {names} going any more", code="part_unwatched")

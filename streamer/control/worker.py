@@ -45,30 +45,47 @@ class Worker:
         self._claims: dict[str, str] = {}
         """Meeting -> message id."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._broken: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
         self._spares = Spares(settings)
         name = hashlib.sha256(settings.id.encode()).hexdigest()[:12]
         self._state = settings.home / "workers" / f"{name}.json"
 
     async def run(self) -> None:
-        """Adopt what ran before, then claim and renew until cancelled."""
+        """Adopt what ran before, then claim and renew until cancelled.
+
+        What breaks in one of its tasks is raised: the worker is started again, runs live on.
+        """
         await self._adopt()
-        renewing = asyncio.create_task(self._renew(), name="renew claims")
-        sparing = asyncio.create_task(self._spares.run(), name="spare run")
+        tasks = [
+            asyncio.create_task(self._claims_for_ever(), name="claim"),
+            asyncio.create_task(self._renew(), name="renew claims"),
+            asyncio.create_task(self._spares.run(), name="spare run"),
+            asyncio.create_task(self._watch_runs(), name="watch runs"),
+        ]
         try:
-            while True:
-                try:
-                    await self._claim()
-                except Unavailable as error:
-                    log.warning("cannot claim: %s", error)
-                    await asyncio.sleep(0.5)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            tasks = [renewing, sparing, *self._tasks.values()]
+            tasks += self._tasks.values()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _claims_for_ever(self) -> None:
+        while True:
+            try:
+                await self._claim()
+            except Unavailable as error:
+                log.warning("cannot claim: %s", error)
+                await asyncio.sleep(0.5)
+
+    async def _watch_runs(self) -> None:
+        """A meeting whose task broke would be claimed by us and run by nobody."""
+        task = await self._broken.get()
+        task.result()
+
     async def _adopt(self) -> None:
-        await asyncio.to_thread(self._state.parent.mkdir, parents=True, exist_ok=True)
         with contextlib.suppress(OSError, ValueError):
             self._claims = json.loads(await asyncio.to_thread(self._state.read_text))
         for meeting in list(self._claims):
@@ -88,7 +105,13 @@ class Worker:
             self._watch(meeting)
 
     def _watch(self, meeting: str) -> None:
-        self._tasks[meeting] = asyncio.create_task(self._serve(meeting), name=f"run {meeting}")
+        task = asyncio.create_task(self._serve(meeting), name=f"run {meeting}")
+        task.add_done_callback(self._note_broken)
+        self._tasks[meeting] = task
+
+    def _note_broken(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._broken.put_nowait(task)
 
     async def _serve(self, meeting: str) -> None:
         """Keep a run for `meeting` until it says that it needs none."""
@@ -171,18 +194,34 @@ class Worker:
             await asyncio.sleep(RENEW_S)
 
     async def _remember(self) -> None:
-        """What this worker has, for itself after a restart."""
-        fresh = self._state.with_suffix(".new")
-        await asyncio.to_thread(fresh.write_text, json.dumps(self._claims))
-        fresh.rename(self._state)
+        """What this worker has, for itself after a restart.
+
+        On a disk that takes nothing it goes on without: its claims are then taken over after
+        `TAKE_OVER_MS`, by itself or by another worker.
+        """
+        try:
+            await asyncio.to_thread(_replace, self._state, json.dumps(self._claims))
+        except OSError as error:
+            log.error("cannot note what this worker has: %s", error)
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
 
 
 def _finished(folder: Path) -> bool:
-    """True when the journal says that its run was finished."""
+    """True when the journal says that its last run was finished.
+
+    What stands before the last beginning is of a preparation that was postponed. Blocking.
+    """
     try:
         with open(folder / "as-run.ndjson", "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
-            return b'"name":"run_finished"' in file.read()
+            end = file.read()
+            return end.rfind(b'"name":"run_finished"') > end.rfind(b'"name":"run_started"')
     except OSError:
         return False
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import time
@@ -22,9 +21,8 @@ from aiohttp import web
 from streamer.demo.tls import TlsFront
 from streamer.domain.errors import Unavailable
 from streamer.media.child import Child
+from streamer.media.ingest import find_nginx, rtmp_module
 
-NGINX_MODULES = Path("/usr/lib/nginx/modules")
-RTMP_MODULE = "ngx_rtmp_module.so"
 START_S = 5.0
 """Seconds within which a server must accept connections."""
 STOP_LADDER = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -124,7 +122,7 @@ class Account:
         """
         if self.running:
             return
-        module = _rtmp_module()
+        module = rtmp_module()
         recordings = self._folder / "recordings"
         recordings.mkdir(parents=True, exist_ok=True)
         try:
@@ -138,7 +136,7 @@ class Account:
             )  # fmt: skip
             self._child = await Child.start(
                 f"account {self.name}",
-                ["nginx", "-p", str(self._folder), "-c", str(configuration.resolve()),
+                [find_nginx(), "-p", str(self._folder), "-c", str(configuration.resolve()),
                  "-e", str(self._folder.resolve() / "nginx.log")],
             )  # fmt: skip
             await self._until_it_listens()
@@ -221,17 +219,6 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _rtmp_module() -> Path:
-    module = NGINX_MODULES / RTMP_MODULE
-    if shutil.which("nginx") is None or not module.exists():
-        raise Unavailable(
-            "the stand-in accounts need nginx with its RTMP module; on Debian install the"
-            " packages nginx and libnginx-mod-rtmp",
-            code="nginx_missing", module=str(module),
-        )  # fmt: skip
-    return module
 
 
 async def _accepts(port: int) -> bool:

@@ -122,7 +122,7 @@ class _Pipe:
 class _Sink:
     """A subscriber that takes the bytes in this process (the master recorder)."""
 
-    def __init__(self, hub: Hub, take: Callable[[bytes, int | None], None], note: Subscription):
+    def __init__(self, take: Callable[[bytes, int | None], None], note: Subscription):
         self._take, self.note = take, note
 
     def push(self, data: bytes, keyframe_at: int | None) -> None:
@@ -160,9 +160,12 @@ class Hub:
         return note
 
     def attach(self, name: str, take: Callable[[bytes, int | None], None]) -> Subscription:
-        """Call `take(data, keyframe_at)` with every piece; it must not block."""
+        """Call `take(data, keyframe_at)` with every piece, from the group under way; it must not
+        block."""
         note = Subscription(name)
-        self._subscribers[id(note)] = _Sink(self, take, note)
+        sink = self._subscribers[id(note)] = _Sink(take, note)
+        if self._group and self.psi:
+            sink.push(b"".join(self._group), 0)
         return note
 
     def unsubscribe(self, note: Subscription) -> None:

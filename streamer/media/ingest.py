@@ -1,4 +1,4 @@
-"""Our RTMP ingest: a private nginx with its rtmp module, one per meeting that needs it.
+"""Our RTMP ingest: a private nginx with its rtmp module, one per RTMP source of a meeting.
 
 The hall's encoder is told one address and key. nginx asks us (`on_publish`) whether a key is
 right and renames the publication, so that the key is in no log, no playlist and no argv.
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 APPLICATION = "live"
+SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
+"""Where Debian keeps nginx; not on the PATH of an ordinary user."""
 MODULES = (
     Path("/usr/lib/nginx/modules/ngx_rtmp_module.so"),
     Path("/usr/share/nginx/modules/ngx_rtmp_module.so"),
@@ -32,7 +34,7 @@ MODULES = (
 CONFIG = """\
 daemon off;
 master_process off;
-pid {folder}/nginx.pid;
+pid {pid_file};
 error_log stderr error;
 load_module {module};
 {user}
@@ -40,7 +42,7 @@ events {{ worker_connections 64; }}
 rtmp {{
     access_log off;
     server {{
-        listen {host}:{port};
+        listen {listen};
         chunk_size 4096;
         ping 5s;
         ping_timeout 3s;
@@ -53,6 +55,7 @@ rtmp {{
             on_publish http://127.0.0.1:{callback}/publish;
             on_publish_done http://127.0.0.1:{callback}/done;
             allow play 127.0.0.1;
+            allow play {reach};
             deny play all;
         }}
     }}
@@ -74,46 +77,70 @@ class RtmpIngest:
     key: Callable[[], Awaitable[str]]
     on_refused: Callable[[str, str], None] = lambda address, reason: None
     published: asyncio.Event = field(default_factory=asyncio.Event)
+    _publishers: set[str] = field(default_factory=set)
+    """nginx's numbers of the connections that publish. More than one for a moment: it asks us
+    about a second encoder with the right key before it finds that somebody publishes already,
+    and its end is not the end of the first one."""
     _runner: web.AppRunner | None = None
     _callback: int = 0
     _key: str = ""
 
     @property
     def pull_address(self) -> str:
-        return f"rtmp://127.0.0.1:{self.port}/{APPLICATION}/{self._alias}"
+        return f"rtmp://{_bracketed(self._reach)}:{self.port}/{APPLICATION}/{self._alias}"
+
+    @property
+    def _reach(self) -> str:
+        """The address at which this machine reaches the server."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
 
     @property
     def _alias(self) -> str:
-        return "feed-" + self.feed.replace(":", "-")
+        return "feed-" + self._name
+
+    @property
+    def _name(self) -> str:
+        return self.feed.replace(":", "-")
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / f"nginx-{self._name}.pid"
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Run the server until it ends; one try of its leg."""
-        self.published.clear()
+        self._nobody()
         self._key = await self.key()
         await self._serve_callback()
-        config = self.folder / "ingest.conf"
-        text = CONFIG.format(
-            folder=self.folder, module=rtmp_module(), host=self.host, port=self.port,
-            application=APPLICATION, callback=self._callback,
-            user="user root;" if os.geteuid() == 0 else "",
-        )  # fmt: skip
-        await asyncio.to_thread(config.write_text, text)
-        leg.target = f"rtmp://{self.host}:{self.port}/{APPLICATION}/***"
+        config = self.folder / f"ingest-{self._name}.conf"
+        await asyncio.to_thread(config.write_text, self._config())
+        leg.target = f"rtmp://{_bracketed(self.host)}:{self.port}/{APPLICATION}/***"
         child = await Child.start(
-            leg.id, ["nginx", "-p", str(self.folder), "-e", "stderr", "-c", str(config)],
+            leg.id, [find_nginx(), "-p", str(self.folder), "-e", "stderr", "-c", str(config)],
             clean=lambda line: line.replace(self._key, "***"),
         )  # fmt: skip
         leg.pid = child.pid
         try:
             return await self._watch(leg, child)
         finally:
-            self.published.clear()
+            self._nobody()
             await child.stop()
 
     async def close(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def _config(self) -> str:
+        return CONFIG.format(
+            pid_file=self._pid_file, module=rtmp_module(),
+            listen=f"{_bracketed(self.host)}:{self.port}", reach=self._reach,
+            application=APPLICATION, callback=self._callback,
+            user="user root;" if os.geteuid() == 0 else "",
+        )  # fmt: skip
+
+    def _nobody(self) -> None:
+        self._publishers.clear()
+        self.published.clear()
 
     async def _watch(self, leg: Leg, child: Child) -> Outcome:
         ended = asyncio.ensure_future(child.wait())
@@ -141,15 +168,14 @@ class RtmpIngest:
     def _bound(self, pid: int) -> bool:
         """Whether our server has the port: it writes its pid after it took it. Blocking."""
         try:
-            return int((self.folder / "nginx.pid").read_text()) == pid
+            return int(self._pid_file.read_text()) == pid
         except (OSError, ValueError):
             return False
 
     async def _listens(self) -> bool:
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         try:
             async with asyncio.timeout(1.0):
-                _, writer = await asyncio.open_connection(host, self.port)
+                _, writer = await asyncio.open_connection(self._reach, self.port)
         except (OSError, TimeoutError):
             return False
         writer.close()
@@ -174,29 +200,55 @@ class RtmpIngest:
     async def _publish(self, request: web.Request) -> web.Response:
         from aiohttp import web
 
-        form = parse_qs((await request.read()).decode(errors="replace"))
-        name = form.get("name", [""])[0]
+        form = await _form(request)
+        name = form.get("name", "")
         if not hmac.compare_digest(name.encode(), self._key.encode()):
-            self.on_refused(form.get("addr", ["?"])[0], "wrong key")
+            self.on_refused(form.get("addr", "?"), "wrong key")
             return web.Response(status=403)
+        self._publishers.add(form.get("clientid", ""))
         self.published.set()
         return web.Response(status=302, headers={"Location": self._alias})
 
     async def _done(self, request: web.Request) -> web.Response:
         from aiohttp import web
 
-        self.published.clear()
+        self._publishers.discard((await _form(request)).get("clientid", ""))
+        if not self._publishers:
+            self.published.clear()
         return web.Response()
 
 
+async def _form(request: web.Request) -> dict[str, str]:
+    """The first value of every field: a key may hold any bytes."""
+    fields = parse_qs((await request.read()).decode(errors="replace"))
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _bracketed(host: str) -> str:
+    """The host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def find_nginx() -> str:
+    """The nginx program; Unavailable naming the Debian packages when it is not there."""
+    found = shutil.which("nginx") or shutil.which("nginx", path=SBIN)
+    if found is None:
+        raise _missing()
+    return found
+
+
 def rtmp_module() -> Path:
-    """The rtmp module; Unavailable naming the Debian packages when it is not there."""
-    if shutil.which("nginx"):
-        for path in MODULES:
-            if path.exists():
-                return path
-    raise Unavailable(
-        "RTMP ingest needs nginx with its rtmp module: install the Debian packages nginx and"
-        " libnginx-mod-rtmp, or use SRT",
+    """The rtmp module; Unavailable naming the Debian packages when it or nginx is not there."""
+    find_nginx()
+    for path in MODULES:
+        if path.exists():
+            return path
+    raise _missing()
+
+
+def _missing() -> Unavailable:
+    return Unavailable(
+        "RTMP needs nginx with its rtmp module: install the Debian packages nginx and"
+        " libnginx-mod-rtmp (a hall can send by SRT instead)",
         code="package_missing",
     )

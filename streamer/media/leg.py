@@ -18,10 +18,14 @@ from streamer.domain.reconnect import Reconnect
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one try ended. `act` WAIT means: try again by itself."""
+    """How one try ended. `act` WAIT means: try again by itself.
+
+    `retry`: somebody should probably act, but that is a guess: it is tried again all the same.
+    """
 
     reason: str
     act: Act = Act.WAIT
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,13 @@ class Leg:
         reconnect: Reconnect | None = None,
         stall_s: float = 8.0,
         start_s: float | None = 15.0,
+        stall_ends: bool = True,
         on_change: Callable[[LegChange], None] = lambda change: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`stall_s`: seconds without movement until the try is ended. `start_s`: the same until
         the first movement; None for a leg that may wait for ever (an ingest without a caller).
+        Without `stall_ends` a stall is shown, and the try goes on: it knows itself when to end.
         """
         self.id, self.kind, self.name = leg_id, kind, name or leg_id
         self.state = LegState.IDLE
@@ -70,7 +76,7 @@ class Leg:
         self.moved_at: float | None = None
         self._attempt = attempt
         self._reconnect = reconnect or Reconnect()
-        self._stall_s, self._start_s = stall_s, start_s
+        self._stall_s, self._start_s, self._stall_ends = stall_s, start_s, stall_ends
         self._on_change, self._clock = on_change, clock
         self._moved = 0.0
         self._first_moved: float | None = None
@@ -103,7 +109,8 @@ class Leg:
         if self._first_moved is None:
             self._first_moved = self._moved
         # Bytes that a stalled try still counts while it is ended are no recovery.
-        if self.state is LegState.STARTING:
+        recovered = self.state is LegState.STALLED and not self._stall_ends
+        if self.state is LegState.STARTING or recovered:
             self.error, self.act = "", None
             self._go(LegState.RUNNING)
 
@@ -134,7 +141,7 @@ class Leg:
             if outcome is None:
                 break
             self.error, self.act = outcome.reason, outcome.act
-            if outcome.act is Act.WAIT or self._kick.is_set():
+            if outcome.act is Act.WAIT or outcome.retry or self._kick.is_set():
                 pause = self._reconnect.lost(self.good_for)
                 self._go(LegState.BACKING_OFF)
                 await self._wait(0.0 if self._kick.is_set() else pause)
@@ -180,8 +187,10 @@ class Leg:
             if limit is not None and silent >= limit:
                 # Said at once: the try that is now cancelled writes it into its record.
                 self.error = f"nothing moved for {silent:.0f} s"
-                self._go(LegState.STALLED)
-                return Outcome(self.error)
+                if self.state is not LegState.STALLED:
+                    self._go(LegState.STALLED)
+                if self._stall_ends:
+                    return Outcome(self.error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await _any_of(self._kick, self._stop)

@@ -44,7 +44,10 @@ class Master:
     """Appends the transport stream to `master/part-NNNN.ts`, in a thread of its own.
 
     `attempt` is what its leg runs: one try is one part. A disk that is full or gone ends the part
-    with a reason; the next try begins the next part at the next keyframe.
+    with a reason; the next try begins the next part with the group of pictures under way.
+
+    A disk that is slow, or hangs, does not end the part while `MASTER_BACKLOG` has room: its leg
+    must not do so either (`stall_ends=False`). A new part would be on the same disk.
     """
 
     def __init__(
@@ -57,11 +60,14 @@ class Master:
     ) -> None:
         self._hub, self._folder = hub, folder
         self._on_part, self._on_end = on_part, on_end
+        self._used = 0
+        """The newest part that held something: no number twice, though its file may be deleted."""
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Record one part until the disk refuses it or the leg is stopped."""
         loop = asyncio.get_running_loop()
-        part = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4,})\.ts")
+        free = await asyncio.to_thread(next_part, self._folder, r"part-(\d{4,})\.ts")
+        part = max(free, self._used + 1)
         path = self._folder / f"part-{part:04d}.ts"
         leg.target = str(path)
         ended: asyncio.Future[str] = loop.create_future()
@@ -94,6 +100,7 @@ class Master:
             self._hub.unsubscribe(subscription)
             await asyncio.to_thread(writer.finish)
             if writer.total:
+                self._used = part
                 self._on_end(leg, part, path, writer.total, reason)
 
 
@@ -113,21 +120,24 @@ class _Appender(threading.Thread):
         self._path, self._psi = path, psi
         self._on_synced, self._on_end = on_synced, on_end
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._waiting = 0
+        # Each is written by one thread only, so that none is lost.
+        self._given = self._taken = 0
         self._begun = self._overrun = False
 
     def take(self, data: bytes, keyframe_at: int | None) -> None:
         """Called on the loop with every piece; never blocks. Begins at a keyframe."""
+        if self._overrun:
+            return
         if not self._begun:
             if keyframe_at is None:
                 return
             self._begun = True
             data = self._psi() + data[keyframe_at:]
-        if self._waiting + len(data) > MASTER_BACKLOG:
+        if self._given - self._taken + len(data) > MASTER_BACKLOG:
             self._overrun = True
             self._queue.put(None)
             return
-        self._waiting += len(data)
+        self._given += len(data)
         self._queue.put(data)
 
     def finish(self) -> None:
@@ -172,7 +182,7 @@ class _Appender(threading.Thread):
                 return
 
     def _write(self, fd: int, data: bytes) -> None:
-        self._waiting -= len(data)
+        self._taken += len(data)
         view = memoryview(data)
         while view:
             written = os.write(fd, view)
@@ -206,8 +216,7 @@ class HlsRecorder:
         except OSError as error:
             return Outcome(f"cannot write {folder}: {error.strerror}; free or mend the disk")
         leg.target = str(folder)
-        reading, writing = pipe()
-        out_r, out_w = pipe()
+        reading = writing = out_r = out_w = -1
         child = report = None
         subscription: Subscription | None = None
         before, reason = leg.bytes, "stopped"
@@ -220,6 +229,8 @@ class HlsRecorder:
                 leg.moved(subscription.delivered)
 
         try:
+            reading, writing = pipe()
+            out_r, out_w = pipe()
             # It outlives us: at the end of its input it closes its last segment and playlist.
             child = await Child.start(
                 leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(folder), orphaned=None
@@ -230,6 +241,7 @@ class HlsRecorder:
             report = asyncio.create_task(
                 read_lines(os.fdopen(out_r, "rb"), heard), name=f"{leg.id} report"
             )
+            out_r = -1
             subscription = self._hub.subscribe(leg.id, writing, backlog=HLS_BACKLOG)
             self._on_part(leg, part, folder)
             await child.wait()
@@ -238,9 +250,8 @@ class HlsRecorder:
         finally:
             if subscription is not None:
                 self._hub.unsubscribe(subscription)
-            else:
-                close(writing)
-            close(*(fd for fd in (reading, out_w) if fd >= 0))
+                writing = -1
+            close(*(fd for fd in (reading, writing, out_r, out_w) if fd >= 0))
             if child is not None:
                 await self._close(child)
             if report is not None:

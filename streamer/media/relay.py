@@ -21,8 +21,9 @@ from streamer.media.pipes import close, pipe
 QUICK_S = 10.0
 """A connection that a server closes sooner than this looks like a refused key."""
 REFUSALS_FOR_SURE = 3
-"""So many quick closings in a row, with the server reachable, are a refusal (platforms close
-the connection on a wrong key without a word)."""
+"""So many quick closings in a row, with the server reachable, look like a refusal (platforms close
+the connection on a wrong key without a word). A bad line or a balancer without a server behind it
+looks the same: a person is asked, and the relay goes on trying."""
 BACKUP_FROM_FAILURE = 2
 FAIR_SHARE = 8
 """A server takes at least the eighth part of what is sent, or it takes nothing."""
@@ -75,6 +76,8 @@ class Relay:
     on_end: Callable[[Leg, RelayEnd], None] = lambda leg, end: None
     failures: int = 0
     refusals: int = 0
+    _proven: set[str] = field(default_factory=set, repr=False)
+    """Addresses, with their keys, that took `QUICK_S` of programme: silence is not a refusal."""
     _index: int = 0
     _ended: dict[str, Any] = field(default_factory=dict)
     _sent: int = 0
@@ -95,16 +98,17 @@ class Relay:
             good_for = leg.good_for
             if leg.bytes > before:
                 self.on_end(leg, RelayEnd(address, leg.bytes - before, good_for, outcome))
-            self._count(good_for, spare=len(addresses) > 1)
+            self._count(address, good_for, spare=len(addresses) > 1)
         return outcome
 
     def reset(self) -> None:
         """A person gave a new key or wants a new try."""
         self.failures = self.refusals = 0
 
-    def _count(self, good_for: float, *, spare: bool) -> None:
+    def _count(self, address: Address, good_for: float, *, spare: bool) -> None:
         """Choose the address of the next try: the other one from the second failure on."""
         if good_for >= QUICK_S:
+            self._proven.add(address.url)
             self.failures = self.refusals = 0
         self.failures += 1
         if self.failures >= BACKUP_FROM_FAILURE and spare:
@@ -112,15 +116,16 @@ class Relay:
             self.failures = 0
 
     async def _send(self, leg: Leg, address: Address) -> Outcome:
-        target = secret_fd(json.dumps({"url": address.url, "options": self._options(address)}))
-        reading, writing = pipe()
-        out_r, out_w = pipe()
+        target = reading = writing = out_r = out_w = -1
         self._ended = {}
         self._sent = self._taken = 0
         subscription = None
         child = None
         report = None
         try:
+            target = secret_fd(json.dumps({"url": address.url, "options": self._options(address)}))
+            reading, writing = pipe()
+            out_r, out_w = pipe()
             child = await Child.start(
                 leg.id,
                 [sys.executable, "-I", "-m", "streamer.media.relay_child", str(target)],
@@ -133,16 +138,17 @@ class Relay:
                 read_lines(os.fdopen(out_r, "rb"), lambda line: self._heard(leg, address, line)),
                 name=f"{leg.id} report",
             )
+            out_r = -1
             subscription = self.hub.subscribe(leg.id, writing, backlog=self.backlog)
             await child.wait()
             await asyncio.wait({report}, timeout=2.0)
-            return self._judge(leg, child)
+            return self._judge(leg, address, child)
         finally:
             if subscription is not None:
                 self.hub.unsubscribe(subscription)  # end of input: it says goodbye to the server
             elif writing >= 0:
                 close(writing)
-            close(*(fd for fd in (reading, out_w, target) if fd >= 0))
+            close(*(fd for fd in (reading, out_r, out_w, target) if fd >= 0))
             if child is not None:
                 await self._dismiss(child, gently=leg.good_for > 0)
             if report is not None:
@@ -198,7 +204,7 @@ class Relay:
         self._sent, self._taken = sent, taken
         return True
 
-    def _judge(self, leg: Leg, child: Child) -> Outcome:
+    def _judge(self, leg: Leg, address: Address, child: Child) -> Outcome:
         """What the end of a child means: a bad line, or a person who must act."""
         stage = self._ended.get("stage", "killed")
         text = self.clean(str(self._ended.get("error", ""))) or f"ended with {child.returncode}"
@@ -214,11 +220,21 @@ class Relay:
             return Outcome(f"the server still holds the last connection ({text})")
         if stage in ("open", "send") and REFUSED.search(words):
             return Outcome(f"the server refuses the key; give a new key ({text})", Act.SIGN_IN)
-        hung_up = stage in ("open", "send") and not UNREACHABLE.search(words)
-        self.refusals = self.refusals + 1 if hung_up and leg.good_for < QUICK_S else 0
-        if self.refusals >= REFUSALS_FOR_SURE:
-            return Outcome(
-                f"the server hangs up at once, {self.refusals} times in a row: probably the key"
-                f" is wrong or has expired; check it and restart ({text})", Act.SIGN_IN,
-            )  # fmt: skip
+        if stage in ("open", "send") and not UNREACHABLE.search(words):
+            return self._hung_up(f"{stage}: {text}", address, leg.good_for)
+        self.refusals = 0
         return Outcome(f"{stage}: {text}")
+
+    def _hung_up(self, text: str, address: Address, good_for: float) -> Outcome:
+        """The server was there and closed the connection without a word."""
+        if good_for >= QUICK_S or address.url in self._proven:
+            self.refusals = 0
+            return Outcome(text)
+        self.refusals += 1
+        if self.refusals < REFUSALS_FOR_SURE:
+            return Outcome(text)
+        return Outcome(
+            f"the server hangs up at once, {self.refusals} times in a row: probably the key"
+            f" is wrong or has expired; check it. It is tried again all the same ({text})",
+            Act.SIGN_IN, retry=True,
+        )  # fmt: skip

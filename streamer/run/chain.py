@@ -167,7 +167,9 @@ class Chain:
             master = Master(
                 self.hub, folder, on_part=self._part_started, on_end=self._part_finished
             )
-            self._leg(f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0)
+            self._leg(
+                f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0, stall_ends=False
+            )
         viewing = HlsRecorder(
             self.hub, around.folder / "hls", around.binary, recording.hls_part_s,
             on_part=self._part_started, on_end=self._part_finished,

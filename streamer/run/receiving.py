@@ -56,12 +56,13 @@ class Receiver:
     async def attempt(self, leg: Leg) -> Outcome:
         """Wait for the caller, copy what it sends, return when it is gone."""
         flags, fds = await self._input(leg)
-        out_r, out_w = pipe()
-        os.set_blocking(out_r, False)
+        out_r = out_w = -1
         child = None
         self.hub.splice()
         joined = self.hub.attach("joined", self._joined)
         try:
+            out_r, out_w = pipe()
+            os.set_blocking(out_r, False)
             child = await Child.start(
                 leg.id, commands.receiver(self._binary, flags), stdout=out_w, pass_fds=fds,
                 clean=self._clean, on_line=self._notice,
@@ -78,9 +79,11 @@ class Receiver:
             self.flowing.clear()
             self.gone.set()
             close(*(fd for fd in (out_w, *fds) if fd >= 0))
-            if child is not None:
-                await child.stop()
-            close(out_r)
+            try:
+                if child is not None:
+                    await child.stop()
+            finally:
+                close(*(fd for fd in (out_r,) if fd >= 0))
 
     def _joined(self, data: bytes, keyframe_at: int | None) -> None:
         if keyframe_at is not None and not self.flowing.is_set():

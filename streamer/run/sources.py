@@ -53,10 +53,12 @@ class Feed:
         return await self._decode(leg, commands.hub_input(), self._receiver)
 
     async def _decode(self, leg: Leg, flags: list[str], receiver: Receiver | None) -> Outcome:
-        in_r, in_w = pipe() if receiver else (-1, -1)
-        out_r, out_w = pipe(RAW_PIPE_BYTES)
+        in_r = in_w = out_r = out_w = -1
         child = reader = subscription = None
         try:
+            if receiver:
+                in_r, in_w = pipe()
+            out_r, out_w = pipe(RAW_PIPE_BYTES)
             child = await Child.start(
                 leg.id, commands.feed(self._binary, self._settings, flags),
                 stdin=in_r if receiver else None, stdout=out_w, clean=self._clean,

@@ -31,7 +31,7 @@ SNAPSHOT_TTL_S = 24 * 3600
 PREVIEW_TTL_S = 10
 HEARTBEAT_TTL_S = 10
 MEETING_TTL_S = 30 * 24 * 3600
-"""Seconds after its last use that a meeting's specification, commands and stop mark are kept."""
+"""Seconds after its last use that a meeting's specification and commands are kept."""
 PROJECTION_IDLE_MS = 5_000
 """After so long the unfinished events of a dead projector belong to the next: a lease's length."""
 SCHEDULER_LEASE = "lease:scheduler"
@@ -171,24 +171,12 @@ class Live:
     # What a run is given
 
     async def put_spec(self, meeting: str, spec: str) -> None:
-        """Give the frozen configuration to the run. A preparation begins: an old stop is void."""
-        async with self._link.guard() as redis:
-            pipe = redis.pipeline(transaction=True)
-            pipe.set(_meeting(meeting, "spec"), safe(spec), ex=MEETING_TTL_S)
-            pipe.delete(_meeting(meeting, "stop"))
-            await pipe.execute()
+        """Give the frozen configuration to the run."""
+        await self._set(_meeting(meeting, "spec"), safe(spec), MEETING_TTL_S)
 
     async def spec(self, meeting: str) -> str | None:
         raw = await self._get(_meeting(meeting, "spec"))
         return None if raw is None else text(raw)
-
-    async def stop_meeting(self, meeting: str) -> None:
-        """The meeting needs no run any more."""
-        await self._set(_meeting(meeting, "stop"), "1", MEETING_TTL_S)
-
-    async def stop_wanted(self, meeting: str) -> bool:
-        async with self._link.guard() as redis:
-            return bool(await redis.exists(_meeting(meeting, "stop")))
 
     # Work
 

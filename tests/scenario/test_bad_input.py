@@ -19,7 +19,7 @@ import pytest
 
 from streamer.demo.accounts import free_port
 from tests.scenario.house import House
-from tests.scenario.world import COMPILED, TITLE, Service, until, wall
+from tests.scenario.world import COMPILED, TITLE, until, wall
 
 pytestmark = pytest.mark.scenario
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
@@ -234,25 +234,6 @@ def test_up_names_the_missing_package(machine: Machine) -> None:
     _, said = refused(machine)
     assert "Debian package redis-server" in said
     assert "REDIS_URL" in said
-
-
-async def test_a_missing_nginx_is_said_before_the_day(machine: Machine) -> None:
-    """Only regions that take RTMP need it, so the service starts and warns."""
-    machine.write(
-        "regions/abai.yaml",
-        REGION + "halls:\n  - id: main\n    names: {kk: Зал, ru: Зал}\n    sources:\n"
-        f"      - {{id: hall, kind: rtmp, host: 127.0.0.1, port: {free_port()}}}\n",
-    )
-    path = only(machine.folder / "bin", "setpriv", "redis-server")
-    url = f"http://127.0.0.1:{machine.port}"
-    service = Service(machine.folder / "configs", machine.home, url, {"PATH": path})
-    try:
-        await service.start()
-        said = await asyncio.to_thread((machine.folder / "up.log").read_text)
-    finally:
-        await service.close()
-    assert "warning" in said
-    assert "install the Debian packages nginx and libnginx-mod-rtmp" in said
 
 
 def test_up_says_that_its_home_cannot_be_written(machine: Machine) -> None:

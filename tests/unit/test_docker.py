@@ -1,6 +1,8 @@
 """The compose files and the image fit the program that they start."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +95,19 @@ def test_the_settings_of_the_image_are_valid_and_open_the_port() -> None:
     exposed = re.findall(r"^EXPOSE (\d+)$", (DOCKER / "Dockerfile").read_text(), re.M)
     assert exposed == [str(settings.web.port)]
     assert f":{settings.web.port}/healthz" in (DOCKER / "healthy").read_text()
+
+
+def test_each_replica_of_the_worker_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """With the network of the machine all replicas had its name, and one another's claims."""
+    (tmp_path / "streamer").write_text('#!/bin/sh\necho "$1=${STREAMER_WORKER:-}"\n')
+    (tmp_path / "streamer").chmod(0o755)
+
+    def says(part: str, **more: str) -> str:
+        around = {"PATH": f"{tmp_path}:/usr/bin:/bin", **more}
+        argv = ["sh", str(DOCKER / "entrypoint"), part]
+        return subprocess.run(argv, env=around, check=True, capture_output=True, text=True).stdout
+
+    machine = re.escape(os.uname().nodename)
+    assert re.fullmatch(rf"worker={machine}:[0-9a-f-]{{12,36}}\n", says("worker"))
+    assert says("worker", STREAMER_WORKER="w7") == "worker=w7\n"
+    assert says("web") == "web=\n"

@@ -86,7 +86,9 @@ class Stage:
 
     def master(self, folder: Path | None = None, name: str = "a") -> Leg:
         master = Master(self.hub, folder or self.folder / "master")
-        return self.leg(f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0)
+        return self.leg(
+            f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0, stall_ends=False
+        )
 
     def hls(self, folder: Path | None = None) -> Leg:
         hls = HlsRecorder(self.hub, folder or self.folder / "hls", ffmpeg_path(), 2)

@@ -79,6 +79,29 @@ async def test_only_who_knows_the_secret_comes_in_and_may_come_back_at_any_time(
             assert "7391" not in f"{change.status.error}{change.status.target}"
 
 
+async def test_a_second_encoder_with_the_right_key_does_not_end_the_first(tmp_path: Path) -> None:
+    """nginx refuses it, and its end was taken for the end of the one that publishes."""
+    async with programme(tmp_path, "rtmp") as it:
+        assert it.ingest
+        await it.running(it.encoder)
+        await until(lambda: it.legs.running("ingest:hall"))
+        first, second = hall(it), hall(it)
+        await first.start()
+        try:
+            await it.shows("hall")
+            await second.start()
+            await until(lambda: it.ingest and len(it.ingest._publishers) == 2)
+            await until(lambda: it.ingest and len(it.ingest._publishers) == 1)
+            assert it.ingest.published.is_set()
+            await it.goes_on(1.0)
+            assert it.shown == "hall"
+        finally:
+            await second.stop()
+            await first.stop()
+        await until(lambda: it.ingest and not it.ingest.published.is_set(), 10)
+        await it.end()
+
+
 @pytest.mark.parametrize("kind", ["srt", "rtmp"])
 async def test_a_port_that_is_taken_is_said(tmp_path: Path, kind: str) -> None:
     form = socket.SOCK_DGRAM if kind == "srt" else socket.SOCK_STREAM

@@ -188,16 +188,6 @@ async def test_snapshots_previews_and_specifications(live: Live, redis: RedisSer
     assert [s["meeting"] for s in await live.snapshots()] == ["m2"]
 
 
-async def test_a_stop_holds_until_the_next_preparation(live: Live) -> None:
-    assert not await live.stop_wanted("m1")
-    await live.stop_meeting("m1")
-    await live.stop_meeting("m1")
-    assert await live.stop_wanted("m1")
-    assert not await live.stop_wanted("m2")
-    await live.put_spec("m1", "{}")
-    assert not await live.stop_wanted("m1")
-
-
 # Work
 
 
@@ -312,7 +302,6 @@ async def all_calls(live: Live) -> list[str]:
         "touch": live.touch_work("w", "1-1"), "lease": live.lease("k", "o", 100),
         "release": live.release("k", "o"), "owner": live.lease_owner("k"),
         "heartbeat": live.heartbeat("w", {}), "workers": live.workers(),
-        "stop": live.stop_meeting("m"), "wanted": live.stop_wanted("m"),
     }  # fmt: skip
     results = await asyncio.gather(*calls.values(), return_exceptions=True)
     for result in results:
@@ -332,7 +321,7 @@ async def test_a_redis_that_is_killed_is_unavailable_and_works_again(
     with pytest.raises(Unavailable):
         await waiting
     for _ in range(2):
-        assert len(await all_calls(live)) == 26
+        assert len(await all_calls(live)) == 24
     await asyncio.to_thread(redis.start)
     assert await all_calls(live) == []
     assert 7 in [e.seq for _, e in await live.events("0-0", 0)]  # what was said is still there
@@ -344,7 +333,7 @@ async def test_a_redis_that_hangs_costs_no_more_than_the_deadline(
     assert await all_calls(live) == []
     redis.tell(signal.SIGSTOP)
     began = time.monotonic()
-    assert len(await all_calls(live)) == 26
+    assert len(await all_calls(live)) == 24
     assert time.monotonic() - began < 6  # 2 s, and what a busy machine adds
     redis.tell(signal.SIGCONT)
     # No late answer of before is taken for the answer of now.
@@ -352,7 +341,6 @@ async def test_a_redis_that_hangs_costs_no_more_than_the_deadline(
     for _ in range(20):
         assert await live.snapshot("m9") == {"meeting": "m9"}
         assert await live.lease_owner("nobody") is None
-        assert not await live.stop_wanted("m10")
     assert await all_calls(live) == []
 
 

@@ -13,11 +13,13 @@ from streamer.archive import bag, package
 from streamer.archive.deliveries import moment
 from streamer.archive.hashing import Interrupted, Meter
 from streamer.domain.errors import NotFound
+from streamer.domain.events import EventName
 from tests.unit.archive.makers import (
     ID,
     T0,
     a_folder,
     a_meetings_events,
+    events,
     meeting,
     spec,
     write_journal,
@@ -216,3 +218,22 @@ def test_a_damaged_bag_never_raises_and_is_never_good(
     else:
         (stage / name).write_bytes(content)
     assert not check(stage).ok
+
+
+def test_the_clock_is_that_of_the_preparation_that_was_held(tmp_path: Path) -> None:
+    """A meeting was postponed in line-up: its first recording is not in the package."""
+    e = EventName
+    old = {"leg": "recorder:a", "recorder": "a", "part": 1, "path": "master/part-0001.ts"}
+    said = [
+        (-9000.0, e.MEETING_STATE_CHANGED, {"from": "PLANNED", "to": "PREPARING"}),
+        (-8000.0, e.RECORDING_PART_STARTED, {**old, "programme_s": 1.0}),
+        (-7000.0, e.RUN_FINISHED, {"run": "r0"}),
+        (-1.0, e.MEETING_STATE_CHANGED, {"from": "PLANNED", "to": "PREPARING"}),
+        *((event.at - T0, event.name, event.data) for event in a_meetings_events()),
+    ]
+    folder = a_folder(tmp_path / "m")
+    write_journal(folder, events(*said))
+    staged = build(folder, tmp_path / "stage")
+    told = json.loads((staged.folder / "data/meeting.json").read_text())
+    assert told["clock"]["programmeZero"] == moment(T0)
+    assert told["recordingParts"][0]["startedAt"] == moment(T0 + 1.0)

@@ -277,6 +277,31 @@ def test_sources_of_one_hall_with_one_id_or_port(write: Write, region: str) -> N
     ]
 
 
+def test_a_source_that_no_scene_shows_is_refused(write: Write, region: str) -> None:
+    """It was valid, and the meeting went out with the slate."""
+    text = region.replace("- id: hall", "- id: camera")
+    fault = only(check(write(abai=text), {}))
+    assert (fault.line, fault.path) == (line_of(text, "camera"), "halls[0].sources[0].id")
+    assert fault.wrong == "nobody would see the source 'camera'"
+    assert "write id: hall" in fault.right
+    two = region.replace("destinations:", "      - {id: second, kind: test}\ndestinations:")
+    assert only(check(write(abai=two), {})).path == "halls[0].sources[1].id"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "::1"])
+def test_rtmp_without_a_key_is_refused_also_on_the_loopback(
+    write: Write, region: str, host: str
+) -> None:
+    source = "kind: rtmp\n        port: 9001\n        host: '" + host + "'\n"
+    text = region.replace("kind: srt\n        port: 9001\n", source)
+    keyless = text.replace("        passphrase: env:ABAI_HALL_PASSPHRASE\n", "")
+    fault = only(check(write(abai=keyless), {}))
+    assert (fault.line, fault.path) == (line_of(keyless, "- id: hall"), "halls[0].sources[0]")
+    assert "needs a key" in fault.wrong
+    assert "key: env:NAME" in fault.right
+    assert check(write(abai=text.replace("passphrase: env:", "key: env:")), {}) == []
+
+
 # --- files that are not what they should be -----------------------------------------------------
 
 

@@ -27,8 +27,8 @@ WHEN = {
 # From when on which command is asked for; later commands take the place of earlier ones.
 STEPS: dict[MeetingState, list[tuple[datetime, Command]]] = {
     MeetingState.PLANNED: [(PREPARE, Command.PREPARE), (GIVE_UP, Command.POSTPONE)],
-    MeetingState.PREPARING: [(LINE_UP, Command.LINE_UP)],
-    MeetingState.LINE_UP: [(START, Command.GO_LIVE)],
+    MeetingState.PREPARING: [(LINE_UP, Command.LINE_UP), (GIVE_UP, Command.POSTPONE)],
+    MeetingState.LINE_UP: [(START, Command.GO_LIVE), (GIVE_UP, Command.POSTPONE)],
     MeetingState.LIVE: [(END, Command.END)],
 }
 
@@ -70,3 +70,10 @@ def test_a_missed_start_is_made_up_step_by_step_at_once() -> None:
 def test_an_overrun_is_still_made_up_until_nobody_waits_any_more() -> None:
     assert due(MEETING, GIVE_UP - TICK) is Command.PREPARE
     assert due(MEETING, GIVE_UP) is Command.POSTPONE
+
+
+@pytest.mark.parametrize("state", [MeetingState.PREPARING, MeetingState.LINE_UP])
+def test_nothing_goes_public_after_an_outage_of_days(state: MeetingState) -> None:
+    late = replace(MEETING, state=state)
+    assert due(late, GIVE_UP - TICK) is not Command.POSTPONE
+    assert due(late, GIVE_UP + timedelta(days=3)) is Command.POSTPONE

@@ -251,6 +251,18 @@ async def test_a_sink_gets_every_piece_with_its_keyframe(stack: ExitStack) -> No
     assert note.closed
 
 
+async def test_a_sink_begins_with_the_group_under_way() -> None:
+    """A new part of the recording lost what came until the next keyframe."""
+    hub, maker = Hub(), Maker()
+    group = maker.group(pictures=6)
+    hub.feed(maker.group() + group[: 5 * PACKET])
+    taken: list[tuple[bytes, int | None]] = []
+    hub.attach("master", lambda data, at: taken.append((data, at)))
+    assert [at for _, at in taken] == [0]
+    hub.feed(group[5 * PACKET :])
+    assert b"".join(data for data, _ in taken) == group[2 * PACKET :]  # without the tables
+
+
 async def test_packets_of_nobody_are_no_keyframe() -> None:
     hub = Hub()
     hub.feed(packet(0x1FFF, 0, b"", start=True, keyframe=True) * 3)

@@ -153,6 +153,30 @@ def test_a_stall_is_red_in_time_though_the_try_lives(stall_s: float) -> None:
     run(test())
 
 
+def test_a_stall_that_does_not_end_the_try_is_shown_and_passes() -> None:
+    """A disk was slow for four seconds, and the recording's part was ended for it."""
+
+    async def slow_for_ten_seconds(leg: Leg) -> Outcome:
+        leg.moved(100)
+        await asyncio.sleep(10)
+        leg.moved(200)
+        return await hangs(leg)
+
+    async def test() -> None:
+        async with watched(slow_for_ten_seconds, stall_s=4.0, stall_ends=False) as it:
+            at, status = await it.until(LegState.STALLED)
+            assert 4.0 <= at <= 4.3
+            assert status.health is Health.RED
+            assert status.error == "nothing moved for 4 s"
+            at, status = await it.until(LegState.RUNNING)
+            assert (round(at), status.error, status.tries) == (10, "", 1)
+            await it.until(LegState.STALLED)
+        assert it.states[-3:] == ["STALLED", "STOPPING", "STOPPED"]
+        assert it.leg.tries == 1
+
+    run(test())
+
+
 def test_a_start_without_a_byte_ends_in_time() -> None:
     async def test() -> None:
         async with watched(hangs, start_s=5.0) as it:
@@ -210,6 +234,21 @@ def test_where_a_person_must_act_it_waits_for_him(act: Act) -> None:
             it.leg.restart()
             await it.until(LegState.RUNNING, 1)
             assert (it.leg.error, it.leg.act) == ("", None)
+
+    run(test())
+
+
+def test_where_a_person_should_perhaps_act_it_goes_on_trying() -> None:
+    silent = flows_then(0, Outcome("the server hangs up", Act.SIGN_IN, retry=True))
+
+    async def test() -> None:
+        async with watched(silent, silent, silent, flows) as it:
+            _, status = await it.until(LegState.BACKING_OFF)
+            assert (status.act, status.health) == (Act.SIGN_IN, Health.RED)
+            await it.until(LegState.RUNNING, 5)
+            assert it.leg.tries == 4
+            assert it.leg.status.act is None
+        assert LegState.FAILED not in it.states
 
     run(test())
 

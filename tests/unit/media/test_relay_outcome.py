@@ -16,6 +16,8 @@ from streamer.media.relay import QUICK_S, REFUSALS_FOR_SURE, Address, Relay
 from tests.unit.media.instant import run
 
 KEY = "abcd-1234-wxyz-secret"
+ADDRESS = Address(f"rtmp://a.example/live/{KEY}", "rtmp://a.example/live/***")
+RESET = ("send", "[Errno 104] Connection reset by peer")
 
 
 @dataclass
@@ -37,7 +39,9 @@ class Judge:
         self.relay._ended = {"stage": stage, "error": error} if stage != "killed" else {}
         leg: Any = type("Leg", (), {"good_for": self.good_for})
         child: Any = Ended(words)
-        return self.relay._judge(leg, child)
+        outcome = self.relay._judge(leg, ADDRESS, child)
+        self.relay._count(ADDRESS, self.good_for, spare=False)
+        return outcome
 
 
 async def judge(good_for: float = 0.0) -> Judge:
@@ -97,14 +101,35 @@ async def test_a_reason_never_holds_the_key() -> None:
         assert KEY not in outcome.reason
 
 
-async def test_hanging_up_at_once_again_and_again_is_a_refused_key() -> None:
+async def test_hanging_up_at_once_again_and_again_is_perhaps_a_refused_key() -> None:
+    """Three quick hang-ups of a flapping line had given a destination up for good."""
     it = await judge()
-    outcomes = [it.judge("send", "[Errno 104] Connection reset by peer") for _ in range(4)]
+    outcomes = [it.judge(*RESET) for _ in range(4)]
     assert [o.act for o in outcomes[: REFUSALS_FOR_SURE - 1]] == [Act.WAIT] * 2
-    assert outcomes[REFUSALS_FOR_SURE - 1].act is Act.SIGN_IN
+    for outcome in outcomes[REFUSALS_FOR_SURE - 1 :]:
+        assert outcome.act is Act.SIGN_IN
+        assert outcome.retry
     assert "probably the key is wrong" in outcomes[-1].reason
     it.relay.reset()
-    assert it.judge("send", "[Errno 104] Connection reset by peer").act is Act.WAIT
+    assert it.judge(*RESET).act is Act.WAIT
+
+
+async def test_silence_is_no_refusal_of_a_key_that_has_delivered() -> None:
+    it = await judge(good_for=QUICK_S)
+    it.judge(*RESET)
+    it.good_for = 0.0
+    assert {it.judge(*RESET).act for _ in range(10)} == {Act.WAIT}
+    # A new key has proved nothing yet.
+    it.relay._proven = {"rtmp://a.example/live/the-key-before"}
+    assert [it.judge(*RESET).act for _ in range(3)][-1] is Act.SIGN_IN
+
+
+async def test_a_server_that_says_that_it_refuses_is_believed() -> None:
+    it = await judge(good_for=QUICK_S)
+    it.judge(*RESET)
+    it.good_for = 0.0
+    outcome = it.judge("open", "Operation not permitted", "Server error: Unauthorized")
+    assert (outcome.act, outcome.retry) == (Act.SIGN_IN, False)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +138,7 @@ async def test_hanging_up_at_once_again_and_again_is_a_refused_key() -> None:
 )  # fmt: skip
 async def test_a_server_that_is_away_in_between_is_no_refusal(between: tuple[str, str]) -> None:
     it = await judge()
-    reset = ("send", "[Errno 104] Connection reset by peer")
-    acts = [it.judge(*end).act for end in (reset, reset, between, reset, reset)]
+    acts = [it.judge(*end).act for end in (RESET, RESET, between, RESET, RESET)]
     if between[0] == "killed":  # says nothing about the server, and takes nothing back
         assert acts[:4] == [Act.WAIT, Act.WAIT, Act.WAIT, Act.SIGN_IN]
     else:
@@ -123,7 +147,7 @@ async def test_a_server_that_is_away_in_between_is_no_refusal(between: tuple[str
 
 async def test_losses_of_good_connections_are_never_a_refusal() -> None:
     it = await judge(good_for=QUICK_S)
-    acts = {it.judge("send", "[Errno 104] Connection reset by peer").act for _ in range(10)}
+    acts = {it.judge(*RESET).act for _ in range(10)}
     assert acts == {Act.WAIT}
 
 
