@@ -26,7 +26,7 @@ class LegState(StrEnum):
     RUNNING = "RUNNING"
     """Bytes moved in the last seconds."""
     STALLED = "STALLED"
-    """The child lives but nothing moves; it is replaced, save a master that waits for a slow disk."""
+    """The child lives but nothing moves; it is replaced, but for a master on a slow disk."""
     BACKING_OFF = "BACKING_OFF"
     """Waiting before the next try."""
     STOPPING = "STOPPING"
