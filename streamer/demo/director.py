@@ -65,12 +65,14 @@ class Demo:
         self._options, self._say = options, say
         self._began = time.monotonic()
         self.story = Story()
+        self._home = Path()
 
     async def run(self) -> int:
         """Build the stage, play, measure, print; then stay up unless `leave` is set."""
         if self._options.ingest not in ("srt", "rtmp"):
             raise StreamerError("--ingest is srt or rtmp", code="unknown_ingest")
         home = self._options.home or Path(tempfile.mkdtemp(prefix="streamer-demo-"))
+        self._home = home.resolve()
         self._tell("starting three stand-in accounts and the service")
         set_ = await stage.build(home.resolve(), self._options.port, self._options.ingest)
         try:
@@ -155,6 +157,7 @@ class Demo:
         self._say(f"  console   {url}/meetings/{meeting}   (user demo, password {password})")
         self._say(f"  live      {url}/live/{meeting}")
         self._say(f"  archive   {url}/archive/{meeting}")
+        self._say(f"  files     {self._home}/var")
 
     # The story ------------------------------------------------------------------------------
 
@@ -215,19 +218,25 @@ class Demo:
 
     async def _until(self, api: Api, state: str, seconds: float = 90) -> None:
         """Wait for a state of the meeting, saying so."""
-        async with asyncio.timeout(seconds):
-            while True:
-                found = await api.state(self.story.meeting)
-                if found == state:
-                    break
-                await asyncio.sleep(0.1)
+        found = ""
+        try:
+            async with asyncio.timeout(seconds):
+                while (found := await api.state(self.story.meeting)) != state:
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise _late(
+                f"the meeting was not {state} within {seconds:.0f} s, but {found}"
+            ) from None
         self._tell(f"{state}")
 
     async def _until_watchable(self, api: Api) -> None:
         """Wait until the archive serves the closed playlist."""
-        async with asyncio.timeout(60):
-            while not await api.watchable(self.story.meeting):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        try:
+            async with asyncio.timeout(60):
+                while not await api.watchable(self.story.meeting):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise _late("the recording was not watchable within 60 s of the end") from None
         self.story.note("watchable")
         self._tell("the recording is watchable in the archive")
 
@@ -236,3 +245,11 @@ class Demo:
 
     def _tell(self, text: str) -> None:
         self._say(f"{time.monotonic() - self._began:6.1f} s  {text}")
+
+
+def _late(what: str) -> StreamerError:
+    return StreamerError(
+        f"{what}: a promise was broken before anything could be measured; the logs are in var/log"
+        " and var/meetings of the demonstration's folder (--home keeps it)",
+        code="late",
+    )
