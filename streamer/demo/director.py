@@ -221,7 +221,7 @@ class Demo:
         found = ""
         try:
             async with asyncio.timeout(seconds):
-                while (found := await api.state(self.story.meeting)) != state:
+                while (found := await api.state(self.story.meeting)) != state:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise _late(
