@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from streamer.demo import accounts
 from streamer.demo.accounts import Account
 from streamer.demo.measure import compare, frames, timestamps
 from streamer.domain.errors import Unavailable
+from streamer.media import ingest
 from streamer.media.child import Child
 from tests.standins.pushing import push
 
@@ -176,6 +176,6 @@ def _alive(pid: int) -> bool:
 async def test_without_the_module_the_packages_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "NGINX_MODULES", tmp_path)
+    monkeypatch.setattr(ingest, "MODULES", (tmp_path / "none.so",))
     with pytest.raises(Unavailable, match="nginx and libnginx-mod-rtmp"):
         await Account("x", tmp_path / "x", key="k").start()
