@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from streamer.run.clock import LEAD_S
 if TYPE_CHECKING:
     from streamer.demo.director import Story
 
+FRAME_S = 0.04
+"""The demonstration runs at 25 pictures a second."""
 FAULT_REST_S = 3.0
 """Seconds after a fault's end that still belong to it: the reconnect itself."""
 
@@ -164,7 +167,7 @@ def _measure_files(
         "first account: connections (one, and one after the run was killed)",
         float(verdict.accounts[0].connections), 2, "",
     )  # fmt: skip
-    _judge_recording(verdict, story, folder, package)
+    _judge_recording(verdict, story, folder, package, _holes(master))
 
 
 def _faults(name: str, story: Story, epoch: float) -> list[tuple[float, float]]:
@@ -219,7 +222,16 @@ def _judge_programme(verdict: Verdict, first: Path) -> None:
     )  # fmt: skip
 
 
-def _judge_recording(verdict: Verdict, story: Story, folder: Path, package: Path | None) -> None:
+def _holes(master: list[measure.Frame]) -> float:
+    """Seconds of programme time that have no picture in the master, counted from its pictures."""
+    times = sorted(frame.pts for frame in master)
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    return sum(step - FRAME_S for step in steps if step > 1.5 * FRAME_S)
+
+
+def _judge_recording(
+    verdict: Verdict, story: Story, folder: Path, package: Path | None, holes: float
+) -> None:
     events = _events(folder)
     at = {event["data"]["to"]: event["at"] for event in events
           if event["name"] == "meeting_state_changed"}  # fmt: skip
@@ -229,7 +241,6 @@ def _judge_recording(verdict: Verdict, story: Story, folder: Path, package: Path
         return
     report = verify(package)
     wall = finished - at["LINE_UP"]
-    holes = sum(hole.seconds for hole in report.holes)
     outage = sum(
         later["at"] - story.moments["run killed"]
         for later in events
