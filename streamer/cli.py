@@ -115,7 +115,9 @@ def verify(
         found = verify_package(path, deep=deep, chain_file=chain)
     except StreamerError as error:
         _fail(error)
-    typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if as_json else str(found))
+    typer.echo(
+        json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if as_json else found.text()
+    )
     if not found.ok:
         raise typer.Exit(1)
 

@@ -157,7 +157,7 @@ class Demo:
         self._say(f"  console   {url}/meetings/{meeting}   (user demo, password {password})")
         self._say(f"  live      {url}/live/{meeting}")
         self._say(f"  archive   {url}/archive/{meeting}")
-        self._say(f"  files     {self._home}/var")
+        self._say(f"  files     {self._home}   (package: var/archive/*/{meeting})")
 
     # The story ------------------------------------------------------------------------------
 

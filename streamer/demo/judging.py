@@ -164,7 +164,7 @@ def _measure_files(
             figures.monotonic, "yes" if figures.monotonic else "no",
         )  # fmt: skip
     verdict.promise(
-        "first account: connections (one, and one after the run was killed)",
+        "First account: connections (one, and one after the run was killed)",
         float(verdict.accounts[0].connections), 2, "",
     )  # fmt: skip
     _judge_recording(verdict, story, folder, package, _holes(master))
@@ -286,7 +286,7 @@ def _measure_times(verdict: Verdict, story: Story, arrivals: Arrivals) -> None:
     for name in NAMES:
         again = arrivals.after(name, moments["run killed"])
         verdict.promise(
-            f"meeting run killed: {NAMES[name].lower()} receives again",
+            f"meeting run killed: {NAMES[name]} receives again",
             None if again is None else again - moments["run killed"], 3.0,
         )  # fmt: skip
     verdict.promise("end to watchable in the archive", moments["watchable"] - moments["end"], 5.0)

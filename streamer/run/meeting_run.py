@@ -206,12 +206,18 @@ class MeetingRun:
         self._changed.set()
         return event
 
+    @property
+    def _over_or_ending(self) -> bool:
+        return self._ending is not None or self._over.done()
+
     def _from_mixer(self, change: scenes.Change) -> None:
         """Called in the mixer's thread."""
         self._loop.call_soon_threadsafe(self._programme_changed, change)
 
     def _programme_changed(self, change: scenes.Change) -> None:
         match change:
+            case scenes.SourceLost() if self._over_or_ending:
+                pass  # we closed it ourselves
             case scenes.SourceLost():
                 self.record(
                     EventName.SOURCE_LOST, {"feed": change.feed, "programme_s": change.programme_s}

@@ -40,3 +40,12 @@ def test_verify_of_nothing_says_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(tmp_path / "gone")])
     assert result.exit_code == 1
     assert "is not a folder" in result.output
+
+
+def test_verify_speaks_to_people_too(tmp_path: Path) -> None:
+    """It printed the report's repr: two kilobytes in one line, and no verdict."""
+    (tmp_path / "bagit.txt").write_text("BagIt-Version: 1.0\n")
+    result = CliRunner().invoke(app, ["verify", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "NOT OK" in result.output
+    assert "Report(" not in result.output

@@ -26,6 +26,8 @@ let ahead = view.now - Date.now() / 1000; // how far the server's clock is ahead
 let lastWord = Date.now();
 let trouble = JSON.parse(data.trouble);
 const waiting = new Map();
+// The event that a command is done may come before the answer that names the command.
+const early = new Map();
 
 const now = () => Date.now() / 1000 + ahead;
 const mayRun = (command) => rights.includes(["cancel", "postpone"].includes(command) ? "plan" : "run");
@@ -180,6 +182,8 @@ async function command(name, args = {}) {
     else say(fill(tables.console.done, shown, tables));
   }, ANSWER_MS);
   waiting.set(answer.body.command_id, { name, timer });
+  const known = early.get(answer.body.command_id);
+  if (known) settle(known);
 }
 
 function refused(name, body) {
@@ -207,7 +211,11 @@ function sure(question) {
 
 function settle(line) {
   const sent = waiting.get(line.data.id);
-  if (!sent) return;
+  if (!sent) {
+    early.set(line.data.id, line);
+    if (early.size > 50) early.delete(early.keys().next().value);
+    return;
+  }
   clearTimeout(sent.timer);
   waiting.delete(line.data.id);
   if (line.name === "command_done") say(fill(tables.console.done, { command: sent.name }, tables));
