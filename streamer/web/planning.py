@@ -15,7 +15,6 @@ from streamer.domain.errors import BadInput
 from streamer.domain.meeting import Meeting, Names, check_plan, instant
 from streamer.web.models import PatchBody, PlanBody
 
-FARTHEST = timedelta(days=2 * 366)
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -121,11 +120,6 @@ def _times(starts: str, ends: str | int, zone: str) -> tuple[datetime, datetime]
 def _check_times(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
     with _field("ends"):
         check_plan(starts_at, ends_at)
-    if starts_at > now + FARTHEST:
-        raise BadInput(
-            "starts: the meeting would be more than two years away; check the year",
-            code="too_far", field="starts", starts_at=starts_at.astimezone(UTC).isoformat(),
-        )  # fmt: skip
     if ends_at <= now:
         raise BadInput(
             "starts: the meeting would be over already; check the year and the time",
