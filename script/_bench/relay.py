@@ -15,8 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from _bench import Figure, Peer, table
 from streamer.demo.accounts import NGINX_MODULES, RTMP_MODULE, Account, free_port
 from streamer.demo.hall import Form, picture_graph, sound_graph, video_options
@@ -258,8 +256,13 @@ async def _listens(port: int) -> None:
 
 
 def _tree(pid: int) -> list[int]:
-    root = psutil.Process(pid)
-    return [pid, *(child.pid for child in root.children(recursive=True))]
+    """The process and everything below it, from /proc: no package beyond the service's own."""
+    below = [
+        int(child)
+        for path in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in path.read_text().split()
+    ]
+    return [pid, *(found for child in below for found in _tree(child))]
 
 
 def _cpu(pids: list[int]) -> float:
