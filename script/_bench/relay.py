@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _bench import Figure, Peer, table
-from streamer.demo.accounts import NGINX_MODULES, RTMP_MODULE, Account, free_port
+from streamer.demo.accounts import Account, free_port
 from streamer.demo.hall import Form, picture_graph, sound_graph, video_options
 from streamer.demo.measure import Frame, compare, frames
 from streamer.domain.errors import Unavailable
-from streamer.media.child import Child, secret_fd
+from streamer.media.child import Child
 from streamer.media.commands import ffmpeg_path
+from streamer.media.ingest import find_nginx, rtmp_module, secret_fd
 from streamer.media.pipes import close, pipe
 
 OURS, TEE, PUSH = "hub and relays", "ffmpeg tee", "nginx-rtmp push"
@@ -223,10 +224,10 @@ async def _push(folder: Path, urls: list[str], source: Path) -> AsyncIterator[Ch
     port = free_port()
     pushes = "\n".join(f"    push {url};" for url in urls)
     (own / "nginx.conf").write_text(
-        _PUSHING.format(module=NGINX_MODULES / RTMP_MODULE, folder=own, port=port, pushes=pushes)
+        _PUSHING.format(module=rtmp_module(), folder=own, port=port, pushes=pushes)
     )
     child = await Child.start(
-        PUSH, ["nginx", "-p", str(own), "-c", str(own / "nginx.conf"), "-e", str(own / "log")]
+        PUSH, [find_nginx(), "-p", str(own), "-c", str(own / "nginx.conf"), "-e", str(own / "log")]
     )
     feeder: Child | None = None
     try:
