@@ -20,9 +20,9 @@ from streamer.demo.accounts import Account, free_port
 from streamer.demo.hall import Form, picture_graph, sound_graph, video_options
 from streamer.demo.measure import Frame, compare, frames
 from streamer.domain.errors import Unavailable
-from streamer.media.child import Child
+from streamer.media.child import Child, secret_fd
 from streamer.media.commands import ffmpeg_path
-from streamer.media.ingest import find_nginx, rtmp_module, secret_fd
+from streamer.media.ingest import find_nginx, rtmp_module
 from streamer.media.pipes import close, pipe
 
 OURS, TEE, PUSH = "hub and relays", "ffmpeg tee", "nginx-rtmp push"
