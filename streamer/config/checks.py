@@ -11,6 +11,10 @@ from streamer.config.faults import Place
 from streamer.config.values import shown
 from streamer.config.yaml_file import Document
 
+SOURCE_NAMES = ("hall", "slides", "sign", "interpreter")
+"""What a hall may send: its picture and sound, the slides, the sign language interpreter's
+picture, the sound of the second language."""
+
 
 def check_service(document: Document) -> None:
     """Passwords do not stand in the file of the service."""
@@ -72,14 +76,14 @@ def _unique(
 
 
 def _shown_sources(document: Document) -> None:
-    """A source that no scene shows would be taken, and nobody would see it."""
+    """A source that nothing shows or lets be heard would be taken, and nobody would notice it."""
     for place, source in document.entries("halls", "sources"):
         name = source.get("id", "hall")
-        if isinstance(name, str) and name != "hall":
+        if isinstance(name, str) and name not in SOURCE_NAMES:
             document.report(
                 (*place, "id"), f"nobody would see the source {shown(name)}",
-                "write id: hall (the scene 'hall' shows the source of that name), or remove the"
-                " source; a hall has one",
+                f"write one of {', '.join(SOURCE_NAMES)} (scenes know sources by these names),"
+                " or remove the source",
             )  # fmt: skip
 
 

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from streamer.config.region import (
     Destination,
     DestinationKind,
+    FloorSettings,
+    GraphicsSettings,
     Hall,
+    Language,
+    Languages,
     LocalNames,
+    Mode,
     RegionConfig,
     RegionKind,
     Site,
@@ -16,6 +21,7 @@ from streamer.config.region import (
 )
 from streamer.config.secrets import SecretRef
 from streamer.config.service import (
+    DetectorSettings,
     LogLevel,
     Preset,
     ProgrammeOverrides,
@@ -25,6 +31,8 @@ from streamer.config.service import (
     ScheduleSettings,
     ServiceConfig,
     Settings,
+    SoundSettings,
+    ViewingSettings,
     WebSettings,
     WorkerSettings,
 )
@@ -35,9 +43,15 @@ __all__ = [
     "Configuration",
     "Destination",
     "DestinationKind",
+    "DetectorSettings",
+    "FloorSettings",
+    "GraphicsSettings",
     "Hall",
+    "Language",
+    "Languages",
     "LocalNames",
     "LogLevel",
+    "Mode",
     "Preset",
     "ProgrammeOverrides",
     "ProgrammeSettings",
@@ -51,8 +65,10 @@ __all__ = [
     "Settings",
     "Site",
     "SiteKind",
+    "SoundSettings",
     "Source",
     "SourceKind",
+    "ViewingSettings",
     "WebSettings",
     "WorkerSettings",
 ]

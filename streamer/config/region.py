@@ -10,6 +10,7 @@ from streamer.config.secrets import SecretRef
 from streamer.config.service import ProgrammeOverrides, Settings
 from streamer.config.values import (
     AnchoredPath,
+    HexColour,
     Id,
     KatoCode,
     Port,
@@ -73,6 +74,7 @@ _TAKES: dict[SourceKind, frozenset[str]] = {
     SourceKind.FILE: frozenset({"path"}),
     SourceKind.TEST: frozenset(),
 }
+_ALL_TAKE = ("id", "kind", "gain_db", "sound_delay_ms")
 _NEEDS: dict[SourceKind, str] = {
     SourceKind.SRT: "port", SourceKind.RTMP: "port", SourceKind.FILE: "path",
 }  # fmt: skip
@@ -90,7 +92,7 @@ def _ip(value: str) -> str:
 
 
 class Source(Settings):
-    """One way by which a hall's picture and sound reach us."""
+    """One way by which a picture and sound reach us."""
 
     id: Id = Field(default="hall", description="Name of the source within its hall.")
     kind: SourceKind = Field(description="srt, rtmp, file or test.")
@@ -109,6 +111,14 @@ class Source(Settings):
         default=200, ge=20, le=8000, description="Time in ms for repeating lost packets (srt)."
     )
     path: AnchoredPath | None = Field(default=None, description="The file to play (file).")
+    gain_db: float = Field(
+        default=0, ge=-40, le=20, description="How much louder its sound is made, in dB."
+    )
+    sound_delay_ms: int = Field(
+        default=0, ge=-500, le=1000,
+        description="How much later its sound is heard, in ms, where it comes before its picture;"
+        " negative: the picture is shown later.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
@@ -117,7 +127,7 @@ class Source(Settings):
             example = "port: 9001" if needed == "port" else "path: /path/of/the/file"
             raise fault(f"a source of kind {self.kind} needs a {needed}", f"add {example}")
         for name, field in type(self).model_fields.items():
-            if name in ("id", "kind", *_TAKES[self.kind]) or getattr(self, name) == field.default:
+            if name in (*_ALL_TAKE, *_TAKES[self.kind]) or getattr(self, name) == field.default:
                 continue
             kinds = " or ".join(str(kind) for kind in SourceKind if name in _TAKES[kind])
             raise fault(
@@ -136,6 +146,61 @@ class Hall(Settings):
     sources: tuple[Source, ...] = Field(
         default=(), description="Ways by which its picture reaches us."
     )
+
+
+class Mode(StrEnum):
+    """How the programme is made."""
+
+    MIX = "mix"
+    """From feeds, by our mixer: scenes, graphics, slate."""
+    PASS = "pass"  # noqa: S105 - a mode, not a password
+    """The hall sends the finished picture; it is copied, with a slate while it is away."""
+
+
+class Language(StrEnum):
+    KK = "kk"
+    RU = "ru"
+    EN = "en"
+
+
+class Languages(Settings):
+    """Languages of the programme's sound."""
+
+    main: Language = Field(default=Language.KK, description="Language of the hall: kk, ru or en.")
+    second: Language | None = Field(
+        default=None,
+        description="Language of the hall's source `interpreter`; without it there is one sound.",
+    )
+
+    @model_validator(mode="after")
+    def _two(self) -> Self:
+        if self.second is self.main:
+            raise fault("both languages are the same", "write another one, or remove it", "second")
+        return self
+
+
+class FloorSettings(Settings):
+    """What giving the floor to a site does to the picture."""
+
+    scene: str = Field(
+        default="split",
+        description="Scene that is taken with the site's name: split, site, pip; none: no scene.",
+    )
+    back: str = Field(default="hall", description="Scene that is taken when the floor goes back.")
+    fade: bool = Field(default=True, description="Whether scenes fade (300 ms) instead of cutting.")
+
+
+class GraphicsSettings(Settings):
+    """What is drawn over the picture."""
+
+    emblem: AnchoredPath | None = Field(
+        default=None, description="Picture of the region's emblem (PNG, best with transparency)."
+    )
+    accent: HexColour = Field(
+        default="#00AFCA", description="Colour of bars and marks, as #RRGGBB."
+    )
+    clock: bool = Field(default=False, description="Whether the time of day is in the picture.")
+    live_mark: bool = Field(default=True, description="Whether LIVE is in the picture on air.")
 
 
 class DestinationKind(StrEnum):
@@ -165,6 +230,11 @@ class Destination(Settings):
         " false: public on the first byte, therefore connected when the meeting goes live.",
     )
     page: WebUrl | None = Field(default=None, description="Public page of the account.")
+    language: Language | None = Field(
+        default=None,
+        description="Whose sound the account gets: kk, ru or en, one of the region's languages;"
+        " without it the main one.",
+    )
     ca_file: AnchoredPath | None = Field(
         default=None, description="Certificates to trust for rtmps, instead of the system's."
     )
@@ -186,6 +256,10 @@ class Site(Settings):
     kind: SiteKind = Field(description="district, city_regional or city_district.")
     names: LocalNames = Field(description="Name of the district or city.")
     centre: LocalNames = Field(description="Name of its centre.")
+    source: Source | None = Field(
+        default=None,
+        description="The way by which its picture reaches us, when not by the conference link.",
+    )
 
 
 class RegionConfig(Settings):
@@ -199,6 +273,19 @@ class RegionConfig(Settings):
     time_zone: ZoneName = Field(description="IANA name of its time zone.")
     programme: ProgrammeOverrides = Field(
         default=ProgrammeOverrides(), description="What is encoded otherwise than in the service."
+    )
+    mode: Mode = Field(
+        default=Mode.MIX,
+        description="mix: we make the programme. pass: the hall sends it finished, it is copied.",
+    )
+    languages: Languages = Field(
+        default=Languages(), description="Languages of the programme's sound."
+    )
+    floor: FloorSettings = Field(
+        default=FloorSettings(), description="What giving the floor does to the picture."
+    )
+    graphics: GraphicsSettings = Field(
+        default=GraphicsSettings(), description="What is drawn over the picture."
     )
     halls: tuple[Hall, ...] = Field(
         default=(), description="Halls; the first is used when none is named."

@@ -86,6 +86,57 @@ class ProgrammeOverrides(Settings):
         return programme.model_copy(update=self.model_dump(exclude_none=True))
 
 
+class SoundSettings(Settings):
+    """How loud the programme is."""
+
+    loudness_lufs: float = Field(
+        default=-23, ge=-31, le=-14,
+        description="Loudness of the programme in LUFS (EBU R 128 asks for -23).",
+    )  # fmt: skip
+    hold_loudness: bool = Field(
+        default=True, description="Whether the loudness is held by itself; false: gains by hand."
+    )
+
+
+class DetectorSettings(Settings):
+    """When a picture or sound counts as wrong. Every fault is told once, and once when it is over.
+
+    Levels are dBFS; a fault is told at the latest 5 s after it began, whatever stands here.
+    """
+
+    black_after: Duration = Field(
+        default=timedelta(seconds=3), description="How long a picture is black before it is told."
+    )
+    frozen_after: Duration = Field(
+        default=timedelta(seconds=4),
+        description="How long a picture stands still before it is told.",
+    )
+    silent_after: Duration = Field(
+        default=timedelta(seconds=4), description="How long a sound is silent before it is told."
+    )
+    silent_db: float = Field(
+        default=-60, ge=-90, le=-30, description="Level in dBFS below which a sound is silent."
+    )
+    low_db: float = Field(
+        default=-45, ge=-70, le=-20,
+        description="Level in dBFS of speech below which a sound is too low.",
+    )  # fmt: skip
+    offset_ms: int = Field(
+        default=80, ge=20, le=1000,
+        description="How far in ms sound and picture may be apart, where it can be measured.",
+    )  # fmt: skip
+
+
+class ViewingSettings(Settings):
+    """The official site's player (HLS), beside the full picture."""
+
+    sound_only: bool = Field(default=True, description="A rendition with sound alone.")
+    low: bool = Field(
+        default=True,
+        description="A rendition of 360 lines for weak lines; costs a twelfth of a core.",
+    )
+
+
 class ScheduleSettings(Settings):
     """When things happen around the announced times."""
 
@@ -166,6 +217,10 @@ class WorkerSettings(Settings):
     capacity: int = Field(
         default=4, ge=1, le=200, description="Meetings that one worker runs at once."
     )
+    feeds: int | None = Field(
+        default=None, ge=1, le=64,
+        description="Feeds that one meeting may decode at full rate at once; without it measured.",
+    )  # fmt: skip
 
 
 class ServiceConfig(Settings):
@@ -203,6 +258,13 @@ class ServiceConfig(Settings):
     )
     relay: RelaySettings = Field(
         default=RelaySettings(), description="When a destination counts as lost."
+    )
+    sound: SoundSettings = Field(default=SoundSettings(), description="How loud the programme is.")
+    detectors: DetectorSettings = Field(
+        default=DetectorSettings(), description="When a picture or sound counts as wrong."
+    )
+    viewing: ViewingSettings = Field(
+        default=ViewingSettings(), description="The official site's player."
     )
     worker: WorkerSettings = Field(default=WorkerSettings(), description="One worker agent.")
 

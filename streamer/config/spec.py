@@ -10,7 +10,12 @@ from pydantic import AfterValidator, AwareDatetime
 
 from streamer.config.models import (
     Destination,
+    DetectorSettings,
+    FloorSettings,
+    GraphicsSettings,
+    Languages,
     LocalNames,
+    Mode,
     ProgrammeSettings,
     RecordingSettings,
     RegionConfig,
@@ -18,7 +23,10 @@ from streamer.config.models import (
     ScheduleSettings,
     ServiceConfig,
     Settings,
+    Site,
+    SoundSettings,
     Source,
+    ViewingSettings,
 )
 from streamer.domain.meeting import Meeting
 
@@ -54,6 +62,16 @@ class MeetingSpec(Settings):
     recording: RecordingSettings
     relay: RelaySettings
     sources: tuple[Source, ...]
+    """The hall's: `hall`, and where there are any `slides`, `sign`, `interpreter`."""
+    sites: tuple[Site, ...] = ()
+    """All places of the region that can be linked."""
+    mode: Mode = Mode.MIX
+    languages: Languages = Languages()
+    floor: FloorSettings = FloorSettings()
+    graphics: GraphicsSettings = GraphicsSettings()
+    sound: SoundSettings = SoundSettings()
+    detectors: DetectorSettings = DetectorSettings()
+    viewing: ViewingSettings = ViewingSettings()
     destinations: tuple[Destination, ...]
     """The chosen destinations that are enabled, in the order of the region's file."""
     home: Path
@@ -101,6 +119,14 @@ def freeze(service: ServiceConfig, region: RegionConfig, meeting: Meeting) -> Me
         recording=service.recording,
         relay=service.relay,
         sources=hall.sources if hall else (),
+        sites=region.sites,
+        mode=region.mode,
+        languages=region.languages,
+        floor=region.floor,
+        graphics=region.graphics,
+        sound=service.sound,
+        detectors=service.detectors,
+        viewing=service.viewing,
         destinations=tuple(
             one for one in region.destinations if one.enabled and one.id in meeting.destinations
         ),

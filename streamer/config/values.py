@@ -164,6 +164,13 @@ def _whole_ticks(value: int) -> int:
     return value
 
 
+def _colour(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise fault(f"{shown(value)} is not a colour", 'write it in quotes as "#00AFCA"')
+    return value
+
+
+HexColour = Annotated[str, AfterValidator(_colour)]
 Pixels = Annotated[int, Field(ge=160, le=3840), AfterValidator(_even)]
 FrameRate = Annotated[int, Field(ge=10, le=60), AfterValidator(_whole_ticks)]
 

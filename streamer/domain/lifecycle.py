@@ -21,6 +21,10 @@ class Command(StrEnum):
     RESTART_LEG = "restart_leg"
     GIVE_FLOOR = "give_floor"
     TAKE_FLOOR_BACK = "take_floor_back"
+    GRAPHICS = "graphics"
+    """Show, change or hide a lower third, the question, what is next, clock or mark."""
+    SOUND = "sound"
+    """Gain, delay or mute of one feed."""
     SEALED = "sealed"
     """Said by the archive, never by a person: the package is sealed and verified."""
     REPLAN = "replan"
@@ -52,6 +56,8 @@ ACTS: dict[Command, frozenset[S]] = {
     Command.RESTART_LEG: frozenset({S.LINE_UP, S.LIVE, S.ENDING}),
     Command.GIVE_FLOOR: frozenset({S.LINE_UP, S.LIVE}),
     Command.TAKE_FLOOR_BACK: frozenset({S.LINE_UP, S.LIVE}),
+    Command.GRAPHICS: frozenset({S.LINE_UP, S.LIVE}),
+    Command.SOUND: frozenset({S.LINE_UP, S.LIVE}),
 }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +20,7 @@ import numpy as np
 import structlog
 from PIL import Image
 
+from streamer.programme.bus import SoundBus
 from streamer.programme.canvas import Block, Canvas, Frame, FramePool, Picture
 from streamer.programme.feed_buffer import FeedBuffer, Pulled
 from streamer.programme.output import Output
@@ -40,14 +40,12 @@ from streamer.programme.scenes import (
     SourceBack,
     SourceLost,
 )
-from streamer.programme.sound import FADE_S, Ramp, Splice, decibels
+from streamer.programme.watch import Watch
 
 log = structlog.get_logger(__name__)
 
 SLIP_S = 0.5
 """Seconds of lateness after which the clock is slipped; less is caught up tick by tick."""
-METER_S = 0.2
-"""Seconds that a meter looks back."""
 FAULTS_IN_A_ROW = 50
 """Ticks that may fail one after the other before the mixer gives up."""
 
@@ -81,7 +79,6 @@ class SlatePicture(Protocol):
 @dataclass(slots=True)
 class _Feed:
     buffer: FeedBuffer
-    gain: Ramp
     state: FeedState = FeedState.WAITING
     lost_at: float = 0.0
 
@@ -102,7 +99,8 @@ class Mixer:
         self._slate = slate
         self._clock = clock or SystemClock()
         self._on_change = on_change
-        self._fade = round(FADE_S * canvas.sample_rate)
+        self.bus = SoundBus(canvas)
+        self.watch = Watch(canvas)
         self._pool = FramePool(canvas)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -113,11 +111,8 @@ class Mixer:
         self._outputs: list[Output] = []
         self._tick_index = start_tick
         self._last: Frame | None = None
-        self._cut = False
         # The mixer's thread only.
         self._shown = self._shown_for = SLATE
-        self._splice = Splice(self._fade)
-        self._peaks: deque[tuple[float, float]] = deque(maxlen=max(1, round(METER_S * canvas.fps)))
         self._slips = self._faults = self._faults_in_a_row = 0
 
     # -- commands -----------------------------------------------------------------------------
@@ -166,26 +161,29 @@ class Mixer:
         with self._lock:
             known = self._feeds.get(feed_id)
             if known is None:
-                self._feeds[feed_id] = _Feed(buffer, Ramp(self._fade))
+                self._feeds[feed_id] = _Feed(buffer)
             elif known.buffer is not buffer:
                 known.buffer = buffer
-                self._cut = True
+                self.bus.cut()
 
     def detach_feed(self, feed_id: str) -> None:
         """Forget the feed `feed_id`; nothing happens when there is none."""
         with self._lock:
-            if self._feeds.pop(feed_id, None) is not None:
-                self._cut = True
+            known = self._feeds.pop(feed_id, None)
+        if known is not None:
+            self.bus.forget(feed_id)
+            self.watch.forget(feed_id)
 
-    def attach_output(self, video_fd: int, audio_fd: int, *, name: str = "encoder") -> Output:
+    def attach_output(self, video_fd: int, *audio_fds: int, name: str = "encoder") -> Output:
         """Write the programme to an encoder's pipes from a whole tick on (`Output.first_tick`).
 
-        The output owns both descriptors from now on. About a second is kept for a slow start, so
+        One descriptor of sound for each language; the
+        output owns all of them from now on. About a second is kept for a slow start, so
         the pipes may be attached before the encoder is spawned.
         """
         with self._lock:
             output = Output(
-                self.canvas, video_fd, audio_fd, name=name, first_tick=self._tick_index
+                self.canvas, video_fd, audio_fds, name=name, first_tick=self._tick_index
             )  # fmt: skip
             self._outputs.append(output)
         return output
@@ -203,14 +201,10 @@ class Mixer:
     def state(self) -> MixerState:
         """What it does just now."""
         with self._lock:
-            peaks = list(self._peaks)
             return MixerState(
                 tick=self._tick_index, programme_s=self._tick_index / self.canvas.fps,
                 wanted=self._wanted, shown=self._shown, muted=self._muted,
-                peak_db=(
-                    decibels(max((left for left, _ in peaks), default=0.0)),
-                    decibels(max((right for _, right in peaks), default=0.0)),
-                ),
+                peak_db=self.watch.peak_db(),
                 feeds={name: feed.state for name, feed in self._feeds.items()},
                 slips=self._slips, faults=self._faults,
             )  # fmt: skip
@@ -275,20 +269,21 @@ class Mixer:
         """Make one tick of the programme. For the mixer's thread (and tests without one)."""
         with self._lock:
             wanted, muted, feeds = self._wanted, self._muted, dict(self._feeds)
-            cut, self._cut = self._cut, False
-        if cut:
-            self._splice.cut()
         pulled = {name: feed.buffer.pull() for name, feed in feeds.items()}
         for name, feed in feeds.items():
             self._follow(name, feed, pulled[name].alive)
+            self.watch.feed(name, pulled[name])
         frame = self._pool.take()
         try:
             self._show(self._arrange(wanted, pulled, frame.picture), wanted)
-            sound = self._mix(wanted, muted, feeds, pulled)
+            sounds = self.bus.mix(
+                {name: one.sound for name, one in pulled.items()}, frozenset(wanted.feeds), muted
+            )
+            self.watch.programme(frame.picture, sounds)
         except BaseException:
             frame.release()
             raise
-        self._hand_out(frame, sound)
+        self._hand_out(frame, sounds)
 
     def _follow(self, name: str, feed: _Feed, alive: bool) -> None:
         """Notice that a feed was lost or is back."""
@@ -317,27 +312,14 @@ class Mixer:
             self._tell(SceneShown(shown, self._programme_s, automatic))
         self._shown, self._shown_for = shown, wanted
 
-    def _mix(
-        self, wanted: Scene, muted: bool, feeds: dict[str, _Feed], pulled: dict[str, Pulled]
-    ) -> Block:
-        """The sum of what the scene lets be heard. A lost feed is silent by itself."""
-        total = np.zeros((self.canvas.samples_per_tick, 2), dtype=np.float32)
-        for name, feed in feeds.items():
-            feed.gain.target = 0.0 if muted or name not in wanted.feeds else 1.0
-            if feed.gain.gain or feed.gain.target:
-                total += feed.gain.apply(pulled[name].sound)
-        return self._splice.run(total)
-
-    def _hand_out(self, frame: Frame, sound: Block) -> None:
+    def _hand_out(self, frame: Frame, sounds: tuple[Block, ...]) -> None:
         """Give the finished tick to every output; from here on the next tick is the present one."""
-        left, right = np.abs(sound).max(axis=0)
         gone: list[Output] = []
         dropping: list[tuple[Output, bool]] = []
         with self._lock:
-            self._peaks.append((float(left), float(right)))
             for output in self._outputs:
                 was = output.dropping
-                taken = output.offer(frame, sound)
+                taken = output.offer(frame, sounds)
                 if output.ended:
                     gone.append(output)
                 elif was == taken or (not taken and output.dropped % self.canvas.fps == 0):

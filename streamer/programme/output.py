@@ -1,4 +1,7 @@
-"""One encoder's two pipes, fed from the mixer without ever holding the mixer up."""
+"""One encoder's pipes: one of picture, and one of sound for each language.
+
+They are fed from the mixer without ever holding the mixer up.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from streamer.programme.canvas import Block, Canvas, Frame
 from streamer.programme.feed import widen
@@ -20,15 +24,15 @@ POLL_S = 0.2
 
 
 class Output:
-    """Writes yuv420p pictures to `video_fd` and s16le stereo to `audio_fd`, a thread for each.
+    """Writes yuv420p pictures to `video_fd` and s16le stereo to `audio_fds`, a thread for each.
 
-    It owns both descriptors and closes them. Picture and sound of a tick are taken together or left
-    out together (`dropped` counts such ticks), so both pipes always carry the same ticks, beginning
+    It owns the descriptors and closes them. Picture and sound of a tick are taken together or left
+    out together (`dropped` counts such ticks), so all pipes always carry the same ticks, beginning
     with `first_tick`. When an encoder closes a pipe the output ends and says so in `reason`.
     """
 
     def __init__(
-        self, canvas: Canvas, video_fd: int, audio_fd: int, *, name: str, first_tick: int
+        self, canvas: Canvas, video_fd: int, audio_fds: Sequence[int], *, name: str, first_tick: int
     ) -> None:
         self.name = name
         self.first_tick = first_tick
@@ -36,22 +40,24 @@ class Output:
         self.dropping = False
         self.reason = ""
         self._depth = round(POOL_S * canvas.fps)
-        self._splice = Splice(round(FADE_S * canvas.sample_rate))
+        fade = round(FADE_S * canvas.sample_rate)
+        self._splices = [Splice(fade) for _ in audio_fds]
         self._changed = threading.Condition()
         self._pictures: deque[Frame] = deque()
-        self._sounds: deque[bytes] = deque()
+        self._sounds: list[deque[bytes]] = [deque() for _ in audio_fds]
         self._closing = False
         self._give_up_at = float("inf")
+        works = [("video", video_fd, self._write_picture)] + [
+            (f"audio {number}", fd, partial(self._write_sound, self._sounds[number]))
+            for number, fd in enumerate(audio_fds)
+        ]
         self._threads = [
             threading.Thread(
                 target=self._write_all, args=(fd, take), name=f"writer {name} {what}", daemon=True
             )
-            for what, fd, take in (
-                ("video", video_fd, self._write_picture),
-                ("audio", audio_fd, self._write_sound),
-            )
+            for what, fd, take in works
         ]
-        for fd in (video_fd, audio_fd):
+        for fd in (video_fd, *audio_fds):
             os.set_blocking(fd, False)
             widen(fd)
         for thread in self._threads:
@@ -65,9 +71,9 @@ class Output:
     @property
     def waiting(self) -> int:
         """Ticks that wait for the encoder."""
-        return max(len(self._pictures), len(self._sounds))
+        return max(len(self._pictures), *map(len, self._sounds))
 
-    def offer(self, frame: Frame, sound: Block) -> bool:
+    def offer(self, frame: Frame, sounds: Sequence[Block]) -> bool:
         """One tick, from the mixer's thread; False when it had to be left out. Never waits."""
         with self._changed:
             if self._closing:
@@ -78,21 +84,23 @@ class Output:
                 return False
             if self.dropping:
                 self.dropping = False
-                self._splice.cut()
+                for splice in self._splices:
+                    splice.cut()
             self._pictures.append(frame.hold())
-            self._sounds.append(to_s16(self._splice.run(sound)).tobytes())
+            for queue, splice, sound in zip(self._sounds, self._splices, sounds, strict=True):
+                queue.append(to_s16(splice.run(sound)).tobytes())
             self._changed.notify_all()
         return True
 
     def close(self, drain: float = 1.0) -> None:
-        """Write what waits for up to `drain` seconds, then close both pipes. Returns at once."""
+        """Write what waits for up to `drain` seconds, then close the pipes. Returns at once."""
         with self._changed:
             self._closing = True
             self._give_up_at = min(self._give_up_at, time.monotonic() + drain)
             self._changed.notify_all()
 
     def wait_closed(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until both pipes are closed; blocks, so not on a loop."""
+        """Wait up to `timeout` seconds until the pipes are closed; blocks, so not on a loop."""
         until = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -114,7 +122,8 @@ class Output:
             self._give_up_at = 0.0
             while self._pictures:
                 self._pictures.popleft().release()
-            self._sounds.clear()
+            for queue in self._sounds:
+                queue.clear()
             self._changed.notify_all()
 
     def _write_picture(self, fd: int) -> bool:
@@ -131,15 +140,15 @@ class Output:
                 self._pictures.popleft().release()
         return whole
 
-    def _write_sound(self, fd: int) -> bool:
+    def _write_sound(self, queue: deque[bytes], fd: int) -> bool:
         with self._changed:
-            if not self._wait_for(self._sounds):
+            if not self._wait_for(queue):
                 return False
-            block = self._sounds[0]
+            block = queue[0]
         whole = self._push(fd, memoryview(block))
         with self._changed:
-            if self._sounds:
-                self._sounds.popleft()
+            if queue:  # emptied meanwhile when the output was lost
+                queue.popleft()
         return whole
 
     def _wait_for(self, queue: deque[Frame] | deque[bytes]) -> bool:
@@ -169,4 +178,5 @@ class Output:
         with self._changed:
             while self._pictures:
                 self._pictures.popleft().release()
-            self._sounds.clear()
+            for queue in self._sounds:
+                queue.clear()

@@ -8,29 +8,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamer.config.models import Destination, Source
-from streamer.config.secrets import Redactor, redact_url
-from streamer.config.spec import MeetingSpec
+from streamer.config.models import Destination
+from streamer.config.secrets import redact_url
 from streamer.domain.errors import StreamerError
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.domain.reconnect import Reconnect
 from streamer.media.hub import BACKLOG, Hub
-from streamer.media.ingest import RtmpIngest
 from streamer.media.leg import Leg, LegChange
 from streamer.media.recorder import HlsRecorder, Master
 from streamer.media.relay import Address, Relay, RelayEnd
 from streamer.programme.mixer import Mixer
 from streamer.run.encoding import Encoding
+from streamer.run.intakes import Intakes
 from streamer.run.legs import Legs
-from streamer.run.receiving import Receiver
 from streamer.run.secrets import Secrets
-from streamer.run.sources import Feed
+from streamer.run.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 QUICK = (0.0, 0.2, 0.5, 1.0)
@@ -38,20 +34,6 @@ QUICK = (0.0, 0.2, 0.5, 1.0)
 """
 SOURCE_LEGS = ("ingest:", "receiver:", "feed:")
 """Each needs the one before it."""
-Record = Callable[[EventName, dict[str, Any]], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the chain needs of the run that owns it."""
-
-    spec: MeetingSpec
-    folder: Path
-    binary: str
-    secrets: Secrets
-    redactor: Redactor
-    record: Record
-    changed: Callable[[], None]
 
 
 class Chain:
@@ -62,10 +44,12 @@ class Chain:
         self.hub = Hub()
         self.legs = Legs()
         self._relays: dict[str, Relay] = {}
-        self._ingests: list[RtmpIngest] = []
-        self.ingest_shown: list[dict[str, Any]] = []
+        self.intakes = Intakes(around, mixer, self._leg)
         for source in around.spec.sources:
-            self._add_source(source)
+            self.intakes.add(source, source.id)
+        for site in around.spec.sites:
+            if site.source is not None:
+                self.intakes.add(site.source, f"site:{site.id}")
         self._add_encoder()
         self._add_recorders()
         for destination in around.spec.destinations:
@@ -108,47 +92,9 @@ class Chain:
     async def close(self) -> None:
         """Everything that still runs, bounded; for an end in disorder."""
         await self.legs.stop_all()
-        for ingest in self._ingests:
-            await ingest.close()
+        await self.intakes.close()
 
     # How each part is made ------------------------------------------------------------------
-
-    def _add_source(self, source: Source) -> None:
-        spec, around = self._around.spec, self._around
-        ingest = None
-        feed_id = f"feed:{source.id}"
-        self.ingest_shown.append(
-            {"feed": feed_id, "kind": str(source.kind), "address": _ingest_address(source),
-             "key_hint": str(source.passphrase or source.key or "")}
-        )  # fmt: skip
-
-        def refused(address: str, reason: str) -> None:
-            around.record(
-                EventName.INGEST_REFUSED, {"feed": feed_id, "address": address, "reason": reason}
-            )
-
-        if source.kind == "rtmp":
-            ingest = RtmpIngest(
-                source.id, source.host, source.port or 1935, around.folder,
-                key=lambda: around.secrets.value(source.key) if source.key else _no_key(),
-                on_refused=refused,
-            )  # fmt: skip
-            self._ingests.append(ingest)
-            self._leg(f"ingest:{source.id}", LegKind.INGEST, ingest.attempt, stall_s=6.0)
-        receiver = None
-        if source.kind in ("srt", "rtmp"):
-            receiver = Receiver(
-                source, around.binary, around.secrets, ingest=ingest, on_refused=refused,
-                clean=around.redactor.clean,
-            )  # fmt: skip
-            self._leg(
-                f"receiver:{source.id}", LegKind.INGEST, receiver.attempt, stall_s=4.0, start_s=None
-            )
-        feed = Feed(
-            source, spec.programme, self.mixer, around.binary, receiver=receiver,
-            clean=around.redactor.clean,
-        )  # fmt: skip
-        self._leg(feed_id, LegKind.FEED, feed.attempt, stall_s=4.0, start_s=None)
 
     def _add_encoder(self) -> None:
         around = self._around
@@ -299,17 +245,3 @@ async def _resolved(
 def _left(processes: list[int]) -> list[int]:
     """Which of `processes` still exist. Blocking."""
     return [pid for pid in processes if Path(f"/proc/{pid}").exists()]
-
-
-def _ingest_address(source: Source) -> str:
-    match source.kind:
-        case "srt":
-            return f"srt://{source.host}:{source.port}"
-        case "rtmp":
-            return f"rtmp://{source.host}:{source.port}/live"
-        case _:
-            return str(source.kind)
-
-
-async def _no_key() -> str:
-    raise RuntimeError("an RTMP source without a key passed the configuration check")

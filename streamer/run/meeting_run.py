@@ -27,7 +27,7 @@ from streamer.programme import scenes
 from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
 from streamer.programme.scenes import HALL, SLATE, Scene
-from streamer.run.chain import Chain, Surroundings
+from streamer.run.chain import Chain
 from streamer.run.cleaning import cleaned
 from streamer.run.clock import ProgrammeClock
 from streamer.run.folder import put_aside
@@ -36,6 +36,7 @@ from streamer.run.outbox import Outbox
 from streamer.run.secrets import Secrets
 from streamer.run.slate import slate_of
 from streamer.run.snapshot import Reporter
+from streamer.run.surroundings import Surroundings
 from streamer.store.live import CommandMessage, Live
 
 log = logging.getLogger(__name__)

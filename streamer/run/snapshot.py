@@ -82,7 +82,7 @@ class Reporter:
                       "muted": state.muted},
             "legs": [_leg(status) for status in run.chain.legs.statuses()],
             "meters": {"peak_db": [round(value, 1) for value in state.peak_db]},
-            "disk": self._disk, "ingest": run.chain.ingest_shown, "watch": "hls/index.m3u8",
+            "disk": self._disk, "ingest": run.chain.intakes.shown, "watch": "hls/index.m3u8",
         }  # fmt: skip
 
     async def _put_preview(self) -> None:

@@ -39,6 +39,8 @@ COMMANDS: dict[str, str] = {
     Command.RESTART_LEG: N_("Restart"),
     Command.GIVE_FLOOR: N_("Give the floor"),
     Command.TAKE_FLOOR_BACK: N_("Take the floor back"),
+    Command.GRAPHICS: N_("Graphics"),
+    Command.SOUND: N_("Sound of a source"),
 }
 LEG_KINDS: dict[str, str] = {
     LegKind.RUN: N_("Process of the meeting"),
@@ -87,6 +89,14 @@ EVENTS: dict[str, str] = {
     EventName.SOURCE_BACK: N_("Source is back: %(feed)s, after %(seconds)s s"),
     EventName.SCENE_TAKEN: N_("Scene: %(scene)s"),
     EventName.MUTED: N_("Sound off: %(muted)s"),
+    EventName.FLOOR_GIVEN: N_("The floor was given: %(site)s"),
+    EventName.FLOOR_TAKEN_BACK: N_("The floor was taken back: %(site)s"),
+    EventName.GRAPHICS_CHANGED: N_("Graphics: %(graphic)s"),
+    EventName.SOUND_CHANGED: N_("Sound of %(feed)s was changed"),
+    EventName.SIGNAL_FAULT: N_("%(feed)s: %(detector)s"),
+    EventName.SIGNAL_RECOVERED: N_("%(feed)s: %(detector)s is over, after %(seconds)s s"),
+    EventName.FEEDS_REDUCED: N_("Shown as still pictures until they are on: %(feeds)s"),
+    EventName.SOURCE_CHANGED: N_("%(feed)s sends another form now"),
     EventName.CONFIGURATION_FROZEN: N_("The configuration is frozen"),
     EventName.DISK_PROBLEM: N_("Disk problem: %(path)s"),
     EventName.DISK_RECOVERED: N_("The disk works again: %(path)s"),

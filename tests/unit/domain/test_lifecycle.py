@@ -24,8 +24,8 @@ LIVE      end      ENDING
 ENDING    sealed   ARCHIVED
 """
 ACTS = """
-LINE_UP slate take_scene mute restart_leg give_floor take_floor_back
-LIVE    slate take_scene mute restart_leg give_floor take_floor_back
+LINE_UP slate take_scene mute restart_leg give_floor take_floor_back graphics sound
+LIVE    slate take_scene mute restart_leg give_floor take_floor_back graphics sound
 ENDING  restart_leg
 """
 EXPECTED = {
