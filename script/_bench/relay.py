@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _bench import Figure, Peer, table
+from _bench.processes import cpu_of, private_kb, tree
 from streamer.demo.accounts import Account, free_port
 from streamer.demo.hall import Form, picture_graph, sound_graph, video_options
 from streamer.demo.measure import Frame, compare, frames
@@ -122,14 +122,14 @@ async def _run(
     async with start(folder, [account.url for account in accounts], source) as child:
         await _all_receive(design, child, accounts, before)
         await asyncio.sleep(SETTLE_S)
-        pids = _tree(child.pid)
-        began, cpu = asyncio.get_running_loop().time(), _cpu(pids)
+        pids = tree(child.pid)
+        began, cpu = asyncio.get_running_loop().time(), cpu_of(pids)
         await asyncio.sleep(seconds)
-        if child.returncode is not None or not set(pids) <= set(_tree(child.pid)):
+        if child.returncode is not None or not set(pids) <= set(tree(child.pid)):
             raise Unavailable(f"{design}: a process ended in the middle: {child.last_words}")
-        cpu = _cpu(pids) - cpu
+        cpu = cpu_of(pids) - cpu
         took = asyncio.get_running_loop().time() - began
-        memory = sum(_private_kb(pid) for pid in pids)
+        memory = sum(private_kb(pid) for pid in pids)
     deliveries = [
         await asyncio.to_thread(_delivered, account, before, whole) for account in accounts
     ]
@@ -254,36 +254,6 @@ async def _listens(port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
-
-
-def _tree(pid: int) -> list[int]:
-    """The process and everything below it, from /proc: no package beyond the service's own."""
-    below = [
-        int(child)
-        for path in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in path.read_text().split()
-    ]
-    return [pid, *(found for child in below for found in _tree(child))]
-
-
-def _cpu(pids: list[int]) -> float:
-    """Seconds of run time. schedstat counts nanoseconds; the usual ticks are 10 ms long, more
-    than nginx needs for a destination in half a minute."""
-    total = 0
-    for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{thread}/schedstat").read_text()
-            total += int(text.split()[0])
-    return total / 1e9
-
-
-def _private_kb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(
-        float(line.split()[1])
-        for line in lines
-        if line.startswith(("Private_Clean:", "Private_Dirty:"))
-    )
 
 
 def figures(results: Sequence[Result]) -> list[Figure]:

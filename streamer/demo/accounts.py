@@ -75,6 +75,8 @@ class Account:
         self.port = port or free_port()
         self._folder = folder
         self._publishes: list[Publish] = []
+        self.stream = ""
+        """Name under which the newest publish can be played here; without the key."""
         self._child: Child | None = None
         self._callback: web.AppRunner | None = None
         self._frozen = False
@@ -193,8 +195,8 @@ class Account:
             return web.Response(status=403)
         # A redirect renames the stream: the file does not carry the key in its name, and two
         # publishes within one second never share a file.
-        stream = f"{self.name}-{int(at * 1000)}-{len(self._publishes):05d}"
-        return web.Response(status=302, headers={"Location": stream})
+        self.stream = f"{self.name}-{int(at * 1000)}-{len(self._publishes):05d}"
+        return web.Response(status=302, headers={"Location": self.stream})
 
     async def _until_it_listens(self) -> None:
         try:
