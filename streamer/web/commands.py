@@ -14,15 +14,26 @@ from streamer.web.context import WebContext
 from streamer.web.meetings import possible, present_state, right_for
 from streamer.web.models import CommandBody
 
-NEEDS: dict[Command, str] = {
-    Command.TAKE_SCENE: "scene",
-    Command.MUTE: "muted",
-    Command.RESTART_LEG: "leg",
-    Command.GIVE_FLOOR: "site",
-    Command.TAKE_FLOOR_BACK: "site",
+NEEDS: dict[Command, tuple[str, ...]] = {
+    Command.TAKE_SCENE: ("scene",),
+    Command.MUTE: ("muted",),
+    Command.RESTART_LEG: ("leg",),
+    Command.GIVE_FLOOR: ("site",),
+    Command.GRAPHICS: ("graphic",),
+    Command.SOUND: ("feed",),
 }
-"""The one argument that a command cannot do without."""
-TAKES_REASON = frozenset({Command.END, Command.CANCEL, Command.POSTPONE})
+"""The arguments that a command cannot do without."""
+MAY_TAKE: dict[Command, tuple[str, ...]] = {
+    Command.TAKE_SCENE: ("fade",),
+    Command.GIVE_FLOOR: ("scene", "fade"),
+    Command.TAKE_FLOOR_BACK: ("site", "fade"),
+    Command.GRAPHICS: ("shown",),
+    Command.SOUND: ("gain_db", "delay_ms", "muted"),
+    Command.END: ("reason",),
+    Command.CANCEL: ("reason",),
+    Command.POSTPONE: ("reason",),
+}
+"""The arguments that a command understands besides."""
 NO_RUN = frozenset({MeetingState.PLANNED, MeetingState.POSTPONED})
 """States in which no run owns the meeting, so that its plan is changed here."""
 
@@ -31,20 +42,18 @@ def arguments(body: CommandBody) -> dict[str, Any]:
     """The arguments of the command. BadInput when one is missing or does not belong to it."""
     command = Command(body.command)
     given = body.model_dump(exclude={"command"}, exclude_none=True)
-    needed = NEEDS.get(command)
-    if needed is not None and given.get(needed) in (None, ""):
-        raise BadInput(
-            f"{needed}: is missing; '{command}' needs it",
-            code="wrong_fields", field=needed, fields={needed: "is missing"},
-        )  # fmt: skip
-    takes = {needed} if needed else set()
-    if command in TAKES_REASON:
-        takes = {"reason"}
+    needs = NEEDS.get(command, ())
+    for name in needs:
+        if given.get(name) in (None, ""):
+            raise BadInput(
+                f"{name}: is missing; '{command}' needs it",
+                code="wrong_fields", field=name, fields={name: "is missing"},
+            )  # fmt: skip
+    takes = (*needs, *MAY_TAKE.get(command, ()))
     for name in given:
         if name not in takes:
-            possible_here = ", ".join(takes) or "nothing"
             raise BadInput(
-                f"{name}: '{command}' does not take it; it takes {possible_here}",
+                f"{name}: '{command}' does not take it; it takes {', '.join(takes) or 'nothing'}",
                 code="wrong_fields", field=name, fields={name: "does not belong here"},
             )  # fmt: skip
     return given

@@ -15,7 +15,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 PersonCommand = Literal[
     "prepare", "line_up", "go_live", "end", "cancel", "postpone", "slate", "take_scene", "mute",
-    "restart_leg", "give_floor", "take_floor_back",
+    "restart_leg", "give_floor", "take_floor_back", "graphics", "sound",
 ]  # fmt: skip
 """The commands of a meeting that a person may send."""
 
@@ -69,9 +69,27 @@ class CommandBody(Body):
 
     command: PersonCommand
     scene: str | None = Field(None, max_length=100, description="take_scene: hall, slate, …")
-    muted: bool | None = Field(None, description="mute: true or false")
+    fade: bool | None = Field(
+        None, description="take_scene, give_floor, take_floor_back: fade in 300 ms instead of a cut"
+    )
+    muted: bool | None = Field(None, description="mute, sound: true or false")
     leg: str | None = Field(None, max_length=200, description="restart_leg: such as relay:youtube")
-    site: str | None = Field(None, max_length=100, description="give_floor, take_floor_back")
+    site: str | None = Field(None, max_length=100, description="give_floor: id of the site")
+    feed: str | None = Field(
+        None, max_length=100, description="sound: such as feed:hall, feed:site:semey-city"
+    )
+    gain_db: float | None = Field(None, ge=-40, le=20, description="sound: how much louder, in dB")
+    delay_ms: int | None = Field(
+        None, ge=-500, le=1000, description="sound: how much later than it comes, in ms"
+    )
+    graphic: str | None = Field(
+        None,
+        max_length=50,
+        description="graphics: lower_third, question, next, clock or live_mark",
+    )
+    shown: dict[str, Any] | None = Field(
+        None, description="graphics: what it shows; left out, it is hidden"
+    )
     reason: str | None = Field(None, max_length=500, description="end, cancel, postpone: why")
 
 
