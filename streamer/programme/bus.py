@@ -1,9 +1,9 @@
 """The sound bus: the sum of what may be heard, one block of it for each language of the programme.
 
 A feed's way: its own gain (by hand) and the leveller's, faded in 30 ms; sum; splice; limiter. The
-leveller's gain sits on the feeds and not on the sum, so that a loud site fades out with its own gain
-while a quiet one fades in with another. What comes out is measured; the leveller takes its gain off
-again. Everything is heard `SoundBus.delay` samples (5 ms) late, always: see the limiter.
+leveller's gain sits on the feeds and not on the sum, so that a loud site fades out with its own
+gain while a quiet one fades in with another. What comes out is measured; the leveller takes its
+gain off again. Everything is heard `SoundBus.delay` samples (5 ms) late, always: see the limiter.
 
 `mix` is for the mixer's thread; everything else may be called from any thread.
 """
