@@ -237,6 +237,7 @@ class _Language:
                 self.leveller.gain_db, max(self._reductions),
             )  # fmt: skip
         elif not self._meter.working:
+            self.leveller.hold()
             self.loudness = replace(
                 Loudness(), gain_db=self.leveller.gain_db, reduction_db=max(self._reductions)
             )

@@ -54,6 +54,8 @@ class _Level:
     def put(self, lufs: float) -> bool:
         """One reading; True when it counts as speech."""
         if lufs < GATE_LUFS:
+            if self._quiet:
+                self._quiet.append(GATE_LUFS)
             return False
         if self.lufs is not None and lufs < self.lufs - BELOW_DB and not self._lower(lufs):
             return False
@@ -68,8 +70,8 @@ class _Level:
         self._quiet.append(lufs)
         if len(self._quiet) < QUIET_READINGS:
             return False
-        low, high = np.percentile(self._quiet, (10, 90))
-        if high - low < QUIET_SPREAD_DB:
+        low, middle, high = np.percentile(self._quiet, (10, 50, 90))
+        if high - low < QUIET_SPREAD_DB or middle <= GATE_LUFS:
             return False
         self._powers.clear()
         return True
@@ -128,6 +130,10 @@ class Leveller:
         if self._speech:
             self._total += 1
             self._correct(reading.integrated)
+
+    def hold(self) -> None:
+        """Nothing is measured any more: what is known stays."""
+        self._speech = False
 
     def tick(self) -> float:
         """The gain for this tick in dB."""

@@ -84,7 +84,8 @@ class Guesses:
     def put(self, feed: str, block: Block) -> float:
         """One tick of `feed`; about its LUFS, -120 for silence and for what is no sound."""
         flat = block.ravel()
-        mean = 2 * float(np.dot(flat, flat)) / max(len(flat), 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = 2 * float(np.dot(flat, flat)) / max(len(flat), 1)
         power = mean if 0.0 < mean < 1e6 else 0.0
         if feed not in self._powers:
             self._powers[feed] = _Ring(self._size)
