@@ -7,6 +7,10 @@ the programme: picture and sound keep the distance that their timestamps say, ho
 It begins to play when about 4 pictures are there (`prime`). When it runs dry it holds its position
 and primes again: nothing is lost, the delay grows. When more than 12 pictures are there it skips to
 4, picture and sound together. So a source's clock may differ from ours.
+
+A source whose sound does not fit its picture is put right with `set_delay`. All of the above goes
+by what has arrived; only what is played of it is taken from further back: the sound in the ring,
+the picture in the queue, which keeps as many pictures more.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.domain.errors import BadInput
 from streamer.programme.canvas import Block, Canvas, Picture
 from streamer.programme.sound import FADE_S, SampleRing, Splice
 
@@ -35,7 +40,9 @@ JUMP_S = 1.0
 LATE_PICTURES = 8
 """Pictures in a row that came too late to be shown in time, before the delay is made longer."""
 RING_S = 3
-"""Seconds of sound that are kept at most."""
+"""Seconds of sound that are kept at most: 1.5 that wait, and 1 for the source's own delay."""
+DELAY_MS = (-500, 1000)
+"""How far the sound of a source may be moved against its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,31 @@ class FeedBuffer:
         self._shift = 0
         self._video_end: int | None = None
         self._late_run = 0
+        # How far behind the position sound and picture are played, in samples.
+        self._sound_back = self._picture_back = 0
+
+    def set_delay(self, ms: int) -> None:
+        """Let the sound be heard `ms` later than its timestamps say; negative: the picture is shown
+        later. For any thread, at any time; it holds for all readers. BadInput out of -500 to 1000.
+
+        The sound moves to the sample. After a change the picture stands or leaps by as much as it
+        moves, the sound without a click.
+        """
+        low, high = DELAY_MS
+        if not low <= ms <= high:
+            raise BadInput(
+                f"sound cannot be moved by {ms} ms; use {low} to {high}",
+                code="wrong_delay", delay_ms=ms,
+            )  # fmt: skip
+        samples = round(ms * self.canvas.sample_rate / 1000)
+        # Pictures move by whole ticks; the sound makes good what is too much of that.
+        ticks = -(min(samples, 0) // self._tick)
+        with self._lock:
+            self._picture_back = ticks * self._tick
+            sound_back = self._picture_back + samples
+            if sound_back != self._sound_back:
+                self._splice.cut()
+            self._sound_back = sound_back
 
     # -- the reader's side ------------------------------------------------------------------
 
@@ -152,7 +184,7 @@ class FeedBuffer:
             self._video_end = position + self._tick
             self._pictures_come.note(self._monotonic())
             self.counts.pictures += 1
-            if len(self._pictures) > self._room:
+            if len(self._pictures) > self._room + self._picture_back // self._tick:
                 self._pictures.popleft()
             self._notice_late(position)
 
@@ -286,10 +318,12 @@ class FeedBuffer:
 
     def _play(self) -> Block:
         assert self._position is not None
-        nearest = self._position + self._tick // 2
+        nearest = self._position - self._picture_back + self._tick // 2
         while self._pictures and self._pictures[0][0] <= nearest:
             self._picture = self._pictures.popleft()[1]
-        block, first, last = self._ring.read(self._position + self._shift, self._tick)
+        block, first, last = self._ring.read(
+            self._position + self._shift - self._sound_back, self._tick
+        )
         self._position += self._tick
         if last <= first:
             return self._silence(self._tick)

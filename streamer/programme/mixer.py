@@ -94,12 +94,13 @@ class Mixer:
     def __init__(
         self, canvas: Canvas, slate: SlatePicture, *, start_tick: int = 0,
         clock: Clock | None = None, on_change: Callable[[Change], None] | None = None,
+        bus: SoundBus | None = None,
     ) -> None:  # fmt: skip
         self.canvas = canvas
         self._slate = slate
         self._clock = clock or SystemClock()
         self._on_change = on_change
-        self.bus = SoundBus(canvas)
+        self.bus = bus or SoundBus(canvas)
         self.watch = Watch(canvas)
         self._pool = FramePool(canvas)
         self._lock = threading.Lock()

@@ -16,26 +16,46 @@ SILENT_DB = -90.0
 
 
 class Ramp:
-    """A gain that goes to its target in `fade` samples, across as many blocks as that takes."""
+    """A gain that goes to its target in `fade` samples, across as many blocks as that takes.
+
+    A target that is set before the last one was reached is gone to from where the gain is then, in
+    `fade` samples again.
+    """
 
     def __init__(self, fade: int, gain: float = 0.0) -> None:
-        self._step = 1.0 / fade
+        self._fade = fade
+        self._target = gain
+        self._step = 0.0
+        self._left = 0
         self.gain = gain
-        self.target = gain
+
+    @property
+    def target(self) -> float:
+        """Where the gain goes, or has arrived."""
+        return self._target
+
+    @target.setter
+    def target(self, target: float) -> None:
+        if target != self._target:
+            self._target = target
+            self._left = self._fade
+            self._step = (target - self.gain) / self._fade
 
     def apply(self, block: Block) -> Block:
-        """`block` with the gain on it; `block` itself when the gain is a steady one."""
-        if self.gain == self.target:
+        """`block` with the gain on it; `block` itself when the gain is a steady one of 1."""
+        if not self._left:
             if self.gain == 1.0:
                 return block
             return np.zeros_like(block) if self.gain == 0.0 else block * np.float32(self.gain)
-        steps = np.arange(1, len(block) + 1, dtype=np.float32) * self._step
-        if self.target > self.gain:
-            gains = np.minimum(self.gain + steps, self.target)
+        steps = np.arange(1, len(block) + 1, dtype=np.float32)
+        gains = np.float32(self.gain) + steps * np.float32(self._step)
+        if len(block) >= self._left:
+            gains[self._left - 1 :] = self._target
+            self.gain, self._left = self._target, 0
         else:
-            gains = np.maximum(self.gain - steps, self.target)
-        self.gain = float(gains[-1])
-        faded: Block = block * gains[:, None].astype(np.float32)
+            self.gain += self._step * len(block)
+            self._left -= len(block)
+        faded: Block = block * gains[:, None]
         return faded
 
 
@@ -126,6 +146,11 @@ def to_s16(block: Block) -> NDArray[np.int16]:
     scaled = np.rint(block * np.float32(32768))
     held: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype("<i2")
     return held
+
+
+def from_decibels(gain_db: float) -> float:
+    """The factor that `gain_db` is."""
+    return float(10 ** (gain_db / 20))
 
 
 def decibels(peak: float) -> float:
