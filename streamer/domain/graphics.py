@@ -1,7 +1,7 @@
 """What can be shown over the picture, and how it is spelled in commands, events and snapshots.
 
-Plain JSON on the way in (`parse`), plain JSON on the way out (`as_dict`); both ends of a command use
-the same functions, so that what the console accepts is what the run shows.
+Plain JSON on the way in (`parse`), plain JSON on the way out (`as_dict`); both ends of a command
+use the same functions, so that what the console accepts is what the run shows.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class LowerThird:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Question card. `source` is how it came ("телефон", "YouTube"), `number` its receipt number."""
+    """Question card. `source` is how it came ("телефон", "YouTube"), `number` that of its
+    receipt."""
 
     text: str
     district: str = ""
@@ -100,8 +101,8 @@ _REQUIRED: Mapping[Graphic, tuple[str, ...]] = {
 def parse(graphic: str, shown: object) -> Content | None:
     """What `shown` (plain JSON) says is to be seen of `graphic`; None hides it.
 
-    An object with the fields of `LIMITS`, all texts, those left out or null are empty; for clock and
-    live mark true (or an empty object), false hides. Raises BadInput (`wrong_graphics`) with
+    An object with the fields of `LIMITS`, all texts, those left out or null are empty; for clock
+    and live mark true (or an empty object), false hides. Raises BadInput (`wrong_graphics`) with
     `graphic`, `field` and, for a text that is too long, `limit`.
     """
     try:
