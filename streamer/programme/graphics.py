@@ -40,6 +40,8 @@ LEADING = 1.25
 """Distance of two lines, in sizes of the font."""
 BASELINE = 0.96
 """From the top of a line to its base line, in sizes: Й above and р, Қ below find room."""
+SMALL = 17
+"""Sizes (pixels) below it are drawn large and made small."""
 BALANCED_LINES = 3
 """Texts of up to so many lines are titles: their lines are made much the same in width."""
 
@@ -64,12 +66,16 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class FittedText:
-    """Lines and the size (pixels) at which they fit their box; `language` is kk or ru."""
+    """Lines and the size (pixels) at which they fit their box; `language` is kk or ru; `cut`:
+    not all of the text found room."""
 
     lines: tuple[str, ...]
     size: int
     font: ImageFont.FreeTypeFont
     language: str = ""
+    cut: bool = False
+    scale: int = 1
+    """The font is so many times `size`; drawn large and made small."""
 
     @property
     def height(self) -> int:
@@ -79,7 +85,8 @@ class FittedText:
     @property
     def width(self) -> int:
         """Pixels of the widest line, with the edge that drawing may need."""
-        return max((round(self.font.getlength(line)) + 3 for line in self.lines), default=0)
+        wide = max((self.font.getlength(line) for line in self.lines), default=-3.0)
+        return round(wide / self.scale) + 3
 
 
 class Ruler:
@@ -92,7 +99,8 @@ class Ruler:
     _advances: dict[tuple[str, int, int], dict[str, float]] = {}  # noqa: RUF012 - shared on purpose
 
     def __init__(self, path: Path, size: int) -> None:
-        self._font = load_font(path, size)
+        self._scale = scale_of(size)
+        self._font = load_font(path, size * self._scale)
         engine = int(self._font.layout_engine)
         self._known = self._advances.setdefault((str(path), size, engine), {})
 
@@ -101,7 +109,7 @@ class Ruler:
         total = 0.0
         for letter in letters(text):
             if letter not in known:
-                known[letter] = self._font.getlength(letter)
+                known[letter] = self._font.getlength(letter) / self._scale
             total += known[letter]
         return total
 
@@ -125,9 +133,9 @@ def fit_text(
             best = size
         else:
             too_large = size
-    return FittedText(
-        _lines(pieces, box, Ruler(font, best), best), best, load_font(font, best), spoken
-    )
+    lines, cut = _lines(pieces, box, Ruler(font, best), best)
+    scale = scale_of(best)
+    return FittedText(lines, best, load_font(font, best * scale), spoken, cut, scale)
 
 
 def draw_text(
@@ -138,7 +146,8 @@ def draw_text(
     left, centre or right. Not one pixel outside of `box` is touched."""
     if not fitted.lines or box.width < 1 or box.height < 1:
         return
-    mask = Image.new("L", (box.width, box.height))
+    scale = fitted.scale
+    mask = Image.new("L", (box.width * scale, box.height * scale))
     draw = ImageDraw.Draw(mask)
     step = round(fitted.size * LEADING)
     top = (box.height - fitted.height) // 2 if middle else 0
@@ -149,8 +158,17 @@ def draw_text(
     language = fitted.language if raqm and fitted.language else None
     for number, line in enumerate(fitted.lines):
         y = top + step * number + round(fitted.size * BASELINE)
-        draw.text((x, y), line, font=fitted.font, fill=255, anchor=anchor, language=language)
-    image.paste(colour, (box.left, box.top), mask)
+        where = (x * scale, y * scale)
+        draw.text(where, line, font=fitted.font, fill=255, anchor=anchor, language=language)
+    image.paste(colour, (box.left, box.top), mask.reduce(scale) if scale > 1 else mask)
+
+
+def scale_of(size: int) -> int:
+    """How many times larger text of `size` pixels is drawn, to be made small again.
+
+    A font moves small letters to whole pixels, which tears words apart (мәдени ет).
+    """
+    return 4 if size < SMALL else 1
 
 
 def _room(box: Box, size: int) -> int:
@@ -173,16 +191,19 @@ def _fits(pieces: Sequence[Group], box: Box, ruler: Ruler, size: int) -> bool:
     return round(size * LEADING) <= box.height and len(wrap(pieces, ruler, width, room + 1)) <= room
 
 
-def _lines(pieces: Sequence[Group], box: Box, ruler: Ruler, size: int) -> tuple[str, ...]:
+def _lines(
+    pieces: Sequence[Group], box: Box, ruler: Ruler, size: int
+) -> tuple[tuple[str, ...], bool]:
+    """The lines, and whether something of the text is missing."""
     width, room = _column(box), _room(box, size)
     lines = wrap(pieces, ruler, width, room + 1)
     if len(lines) > room:
         # The first line that has no room lends its words: the cut shall come late.
         rest = f"{lines[room - 1]} {lines[room]}"
-        return (*lines[: room - 1], shorten(rest, ruler, width, ELLIPSIS))
+        return (*lines[: room - 1], shorten(rest, ruler, width, ELLIPSIS)), True
     if 1 < len(lines) <= BALANCED_LINES:
-        return tuple(balanced(pieces, ruler, width, len(lines)))
-    return tuple(lines)
+        return tuple(balanced(pieces, ruler, width, len(lines))), False
+    return tuple(lines), False
 
 
 __all__ = [

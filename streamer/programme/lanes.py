@@ -25,9 +25,9 @@ SAFE = 0.05
 
 # Shares of the unit (the height of the picture, less where little of it is free).
 TOP_LANE = 0.085
-STRIP = 0.058
-LOWER_THIRD = 0.285
-"""Most that a lower third may need: a name and two offices of two lines each."""
+STRIP = 0.072
+LOWER_THIRD = 0.36
+"""Most that a lower third may need: a name and two offices of three lines each in a narrow lane."""
 GAP = 0.018
 CARD_LEAST = 0.24
 """Less height than this is no question card."""

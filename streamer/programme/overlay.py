@@ -36,15 +36,13 @@ class Overlay:
         width, height = image.width + image.width % 2, image.height + image.height % 2
         whole = Image.new("RGBA", (width, height))
         whole.paste(image)
-        rgb = np.ascontiguousarray(np.asarray(whole)[:, :, :3])
-        yuv = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-            format="yuv444p", dst_colorspace="ITU709"
-        )
-        y, u, v = yuv.to_ndarray().astype(np.uint16)
-        alpha = np.asarray(whole)[:, :, 3].astype(np.uint16)
+        box = Box(left // 2 * 2, top // 2 * 2, width, height)
+        frame = av.VideoFrame.from_ndarray(np.asarray(whole.convert("RGB")), format="rgb24")
+        yuv = frame.reformat(format="yuv444p", dst_colorspace="ITU709").to_ndarray()
+        alpha = np.asarray(whole.getchannel("A")).astype(np.uint16)
         rest = 255 - _half(alpha)
-        layers = ((y * alpha, 255 - alpha), (_half(u * alpha), rest), (_half(v * alpha), rest))
-        return Overlay(Box(left // 2 * 2, top // 2 * 2, width, height), layers)
+        y, u, v = (plane * alpha for plane in yuv)
+        return Overlay(box, ((y, 255 - alpha), (_half(u), rest), (_half(v), rest)))
 
     def blend(self, planes: Planes) -> None:
         """Lay it over the picture of `planes`, which must hold the whole box."""
@@ -58,6 +56,5 @@ class Overlay:
 
 def _half(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """The mean of every 2x2 pixels, rounded."""
-    wide = plane.astype(np.uint32)
-    total = wide[0::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 0::2] + wide[1::2, 1::2]
-    return ((total + 2) // 4).astype(np.uint16)
+    rows = plane[0::2].astype(np.uint32) + plane[1::2]
+    return ((rows[:, 0::2] + rows[:, 1::2] + 2) // 4).astype(np.uint16)

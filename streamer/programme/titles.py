@@ -26,7 +26,9 @@ EDGE: Colour = (52, 84, 126)
 LIVE_RED: Colour = (196, 22, 42)
 LIVE_WORDS = "ТІКЕЛЕЙ ЭФИР"
 QUESTION_WORDS = "СҰРАҚ · ВОПРОС"
-NEXT_WORDS = "КЕЛЕСІ · ДАЛЕЕ"
+NEXT_WORDS = ("КЕЛЕСІ", "ДАЛЕЕ")
+CALM_TEXT = 0.265
+"""Share of the height up to which a question is set large; the speaker's face is above it."""
 LARGEST_EMBLEM = 4096
 """Pixels of a side; a larger file is a mistake, and would take long to load."""
 
@@ -76,27 +78,28 @@ def lower_third(content: LowerThird, lane: Box, style: Style) -> Drawn:
     """Name over the offices, at the bottom left of its lane and no wider than its words."""
     pad, bar = style.px(0.026), style.px(0.014, 3)
     room = lane.width - 2 * pad - bar
+    edge, gap = style.px(0.016), style.px(0.006)
     name = style.fit(content.name, room, 0.088, (0.054, 0.030), bold=True)
-    offices = _same_size(
-        style, ((content.office_kk, "kk"), (content.office_ru, "ru")), room, 0.082, (0.036, 0.026)
-    )
-    lines = [(name, WHITE), *zip(offices, (WHITE, PALE), strict=False)]
-    if not content.office_kk:
-        lines = [(name, WHITE), *((one, PALE) for one in offices)]
-    space = style.px(0.014) if offices else 0
-    gaps = style.px(0.006) * max(0, len(offices) - 1)
-    height = 2 * style.px(0.016) + space + gaps + sum(text.height for text, _ in lines)
+    texts = [(content.office_kk, "kk", WHITE), (content.office_ru, "ru", PALE)]
+    texts = [one for one in texts if one[0]]
+    space = style.px(0.022) if texts else 0
+    left = lane.height - 2 * edge - name.height - space - gap
+    share = min(0.100, left / style.unit / max(1, len(texts)))
+    offices = _same_size(style, [text[:2] for text in texts], room, share, (0.036, 0.026))
+    lines = [(name, WHITE), *zip(offices, (colour for *_, colour in texts), strict=True)]
+    gaps = gap * max(0, len(offices) - 1)
+    height = 2 * edge + space + gaps + sum(text.height for text, _ in lines)
     width = max(style.px(0.42), *(text.width for text, _ in lines)) + 2 * pad + bar
     box = _bottom_left(lane, width, height)
     image, draw = _panel(box, PANEL)
     draw.rectangle((0, 0, bar - 1, box.height - 1), fill=style.accent)
-    top = style.px(0.016)
+    top = edge
     for number, (text, colour) in enumerate(lines):
         here = Box(bar + pad, top, box.width - 2 * pad - bar + 2, text.height)
         draw_text(image, text, here, colour, align="left")
-        top += text.height + (space if number == 0 else style.px(0.006))
+        top += text.height + (space if number == 0 else gap)
         if number == 0 and offices:
-            rule = top - space + style.px(0.002)
+            rule = top - space + style.px(0.006)
             draw.rectangle(
                 (bar + pad, rule, bar + pad + style.px(0.11), rule + style.px(0.0028) - 1),
                 fill=GOLD,
@@ -112,7 +115,9 @@ def question(content: Question, lane: Box, style: Style) -> Drawn:
     room = lane.width - 2 * pad - bar
     air = style.px(0.018)
     share = (lane.height - head - foot - 2 * air) / style.unit
-    words = style.fit(content.text, room, share, (0.044, 0.027))
+    words = style.fit(content.text, room, min(share, CALM_TEXT), (0.041, 0.033))
+    if words.cut:
+        words = style.fit(content.text, room, share, (0.036, 0.025))
     width = max(style.px(0.9), words.width + 2 * pad + bar)
     box = _bottom_left(lane, width, head + foot + 2 * air + words.height)
     image, draw = _panel(box, PANEL)
@@ -145,27 +150,63 @@ def _question_foot(image: Image.Image, content: Question, box: Box, style: Style
 
 
 def next_strip(content: Next, lane: Box, style: Style) -> Drawn:
-    """One thin line: a label in the accent colour, the words in both languages."""
-    pad = style.px(0.018)
+    """A label in the accent colour, then both languages: side by side on one thin line when
+    they fit, else one over the other in smaller letters."""
+    pad = style.px(0.020)
     texts = [text for text in (content.text_kk, content.text_ru) if text]
     if len(texts) == 2 and texts[0] == texts[1]:
         texts.pop()
-    label = style.fit(NEXT_WORDS, lane.width // 3, 0.040, (0.028, 0.020), bold=True)
+    label = style.fit(" · ".join(NEXT_WORDS), lane.width // 3, 0.040, (0.028, 0.022), bold=True)
+    room = lane.width - label.width - pad * (3 + len(texts))
+    fitted = [style.fit(text, room, 0.043, (0.033, 0.029)) for text in texts]
+    if any(text.cut for text in fitted) or sum(text.width for text in fitted) > room:
+        return _two_rows(texts, lane, style)
     tag = label.width + 2 * pad
-    room = lane.width - tag - pad * (1 + len(texts))
-    fitted = _side_by_side(style, texts, room)
-    width = tag + pad * (1 + len(texts)) + sum(text.width for text in fitted)
-    box = even(Box(lane.left, lane.top, min(lane.width, width + width % 2), lane.height))
-    image, draw = _panel(box, PANEL)
-    draw.rectangle((0, 0, tag - 1, box.height - 1), fill=style.accent)
-    ink = WHITE if _dark(style.accent) else PANEL_DARK
-    draw_text(image, label, Box(0, 0, tag, box.height), ink)
+    width = tag + sum(text.width + 2 * pad for text in fitted)
+    box = _bottom_left(lane, width, style.px(0.058))
+    image, draw = _tagged(box, tag, style)
+    draw_text(image, label, Box(0, 0, tag, box.height), _ink(style))
     left = tag + pad
     for text, colour in zip(fitted, (WHITE, PALE), strict=False):
-        here = Box(left, 0, min(text.width, box.width - left), box.height)
-        draw_text(image, text, here, colour, align="left")
-        left += text.width + pad
+        if left > tag + pad:
+            line = left - pad
+            draw.rectangle((line, box.height // 4, line, box.height * 3 // 4), fill=PALE)
+        draw_text(image, text, Box(left, 0, text.width, box.height), colour, align="left")
+        left += text.width + 2 * pad
     return Drawn(image, box)
+
+
+def _two_rows(texts: list[str], lane: Box, style: Style) -> Drawn:
+    """The strip of long texts: each in a row of its own, beside its label."""
+    pad, row = style.px(0.020), lane.height // 2
+    labels = [style.fit(word, lane.width // 3, 0.033, (0.024, 0.020), bold=True)
+              for word in NEXT_WORDS]  # fmt: skip
+    tag = max(label.width for label in labels) + 2 * pad
+    room = lane.width - tag - 2 * pad
+    # A single long text has the height of both rows for itself.
+    rows = len(texts)
+    fitted = [style.fit(text, room, 0.070 / rows, (0.027, 0.022)) for text in texts]
+    width = tag + 2 * pad + max(text.width for text in fitted)
+    box = _bottom_left(lane, width, lane.height)
+    image, _ = _tagged(box, tag, style)
+    for number, label in enumerate(labels):
+        draw_text(image, label, Box(0, row * number, tag, row), _ink(style))
+    high = box.height // rows
+    for number, (text, colour) in enumerate(zip(fitted, (WHITE, PALE), strict=False)):
+        here = Box(tag + pad, high * number, box.width - tag - pad, high)
+        draw_text(image, text, here, colour, align="left")
+    return Drawn(image, box)
+
+
+def _tagged(box: Box, tag: int, style: Style) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    """A panel whose left `tag` pixels have the accent colour."""
+    image, draw = _panel(box, PANEL)
+    draw.rectangle((0, 0, tag - 1, box.height - 1), fill=style.accent)
+    return image, draw
+
+
+def _ink(style: Style) -> Colour:
+    return WHITE if _dark(style.accent) else PANEL_DARK
 
 
 def clock(text: str, lane: Box, style: Style) -> Drawn:
@@ -230,32 +271,17 @@ def load_emblem(path: Path) -> Image.Image:
 
 
 def _same_size(
-    style: Style, texts: tuple[tuple[str, str], ...], room: int, height: float,
+    style: Style, texts: list[tuple[str, str]], room: int, height: float,
     sizes: tuple[float, float],
 ) -> list[FittedText]:  # fmt: skip
-    """Those of `texts` (text, language) that are not empty, all in the size of the smallest."""
-    some = [(text, language) for text, language in texts if text]
-    fitted = [style.fit(text, room, height, sizes, language=spoken) for text, spoken in some]
+    """`texts` (text, language), all in the size of the smallest."""
+    fitted = [style.fit(text, room, height, sizes, language=spoken) for text, spoken in texts]
     least = min((one.size for one in fitted), default=0) / style.unit
     return [
         one if one.size <= least * style.unit
         else style.fit(text, room, height, (least, sizes[1]), language=spoken)
-        for one, (text, spoken) in zip(fitted, some, strict=True)
+        for one, (text, spoken) in zip(fitted, texts, strict=True)
     ]  # fmt: skip
-
-
-def _side_by_side(style: Style, texts: list[str], room: int) -> list[FittedText]:
-    """Texts on one line: whole when they fit, else the longer one gives way."""
-    sizes = (0.032, 0.026)
-    wide = [style.fit(text, room, 0.040, sizes).width for text in texts]
-    if len(texts) < 2 or sum(wide) <= room:
-        return [style.fit(text, room, 0.040, sizes) for text in texts]
-    half = room // 2
-    first = min(wide[0], max(half, room - wide[1]))
-    return [
-        style.fit(text, width, 0.040, sizes)
-        for text, width in zip(texts, (first, room - first), strict=True)
-    ]
 
 
 def _line(
