@@ -103,7 +103,7 @@ def parse(graphic: str, shown: object) -> Content | None:
 
     An object with the fields of `LIMITS`, all texts, those left out or null are empty; for clock
     and live mark true (or an empty object), false hides. Raises BadInput (`wrong_graphics`) with
-    `graphic`, `field` and, for a text that is too long, `limit`.
+    `graphic`, `field` and `limit` (letters), the last two None where they say nothing.
     """
     try:
         kind = Graphic(graphic)
@@ -173,9 +173,9 @@ def _text(kind: Graphic, field: str, value: object) -> str:
     # Tidying a megabyte would take a while; no honest text shrinks to a tenth.
     text = tidy(value) if len(value) <= 10 * limit else value
     if len(text) > limit:
-        raise BadInput(
+        raise _wrong(
             f"{kind}: {field} has {len(text)} letters; at most {limit} can be read in time",
-            code="wrong_graphics", graphic=str(kind), field=field, limit=limit,
+            kind, field,
         )  # fmt: skip
     return text
 
@@ -185,4 +185,8 @@ def _takes(kind: Graphic) -> str:
 
 
 def _wrong(message: str, graphic: str, field: str) -> BadInput:
-    return BadInput(message, code="wrong_graphics", graphic=str(graphic), field=field)
+    limits = LIMITS[Graphic(graphic)] if graphic in tuple(Graphic) else {}
+    return BadInput(
+        message, code="wrong_graphics", graphic=str(graphic), field=field or None,
+        limit=limits.get(field),
+    )  # fmt: skip

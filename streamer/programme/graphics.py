@@ -104,9 +104,15 @@ class Ruler:
         engine = int(self._font.layout_engine)
         self._known = self._advances.setdefault((str(path), size, engine), {})
 
+        self._words: dict[str, float] = {}
+
     def __call__(self, text: str) -> float:
-        known = self._known
-        total = 0.0
+        if text not in self._words:
+            self._words[text] = self._measure(text)
+        return self._words[text]
+
+    def _measure(self, text: str) -> float:
+        known, total = self._known, 0.0
         for letter in letters(text):
             if letter not in known:
                 known[letter] = self._font.getlength(letter) / self._scale

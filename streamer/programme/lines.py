@@ -11,11 +11,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 Measure = Callable[[str], float]
 """Width of a piece of text, pixels."""
-Atom = tuple[str, bool]
-"""A piece that is never broken when it fits alone, and whether a space stands before it."""
+
+
+class Atom(NamedTuple):
+    """A piece that is never broken when it fits alone, and how it follows the one before it."""
+
+    text: str
+    spaced: bool
+    hard: bool = False
+    """A number and its unit, initials and surname: parted only when nothing else helps."""
+
+
 Group = tuple[Atom, ...]
 """Atoms that stay on one line as long as they fit on one."""
 
@@ -66,18 +76,20 @@ def groups(text: str, language: str = "") -> list[Group]:
     made: list[list[Atom]] = []
     for at, word in enumerate(words):
         first, *rest = _HYPHEN.split(word)
-        if made and _stay(words, at, spoken) and _length(made[-1]) + len(word) < GLUED_LETTERS:
-            made[-1].append((first, True))
+        hard = at > 0 and _hard(words, at)
+        stays = at > 0 and (hard or _soft(words, at, spoken))
+        if stays and _length(made[-1]) + len(word) < GLUED_LETTERS:
+            made[-1].append(Atom(first, True, hard))
         else:
-            made.append([(first, True)])
-        made += [[(piece, False)] for piece in rest]
+            made.append([Atom(first, True)])
+        made += [[Atom(piece, False)] for piece in rest]
     return [tuple(group) for group in made]
 
 
 def width_of(group: Group, measure: Measure, space: float) -> float:
     """Width of the group on one line, pixels; `space` is that of a space."""
     return sum(
-        measure(text) + (space if spaced and at else 0.0) for at, (text, spaced) in enumerate(group)
+        measure(atom.text) + (space if atom.spaced and at else 0.0) for at, atom in enumerate(group)
     )
 
 
@@ -92,7 +104,7 @@ def wrap(
         whole = width_of(group, measure, space)
         parts: Iterator[tuple[str, bool, float]]
         if whole <= width:
-            parts = iter([(_joined(group), group[0][1], whole)])
+            parts = iter([(_joined(group), group[0].spaced, whole)])
         else:
             parts = _loose(group, measure, width)
         for text, spaced, wide in parts:
@@ -152,16 +164,28 @@ def _widest(pieces: Sequence[Group], measure: Measure) -> float:
 
 def _joined(group: Group) -> str:
     first, *rest = group
-    return first[0] + "".join((" " if spaced else "") + text for text, spaced in rest)
+    return first.text + "".join((" " if one.spaced else "") + one.text for one in rest)
 
 
 def _length(group: Sequence[Atom]) -> int:
-    return sum(len(text) + 1 for text, _ in group)
+    return sum(len(atom.text) + 1 for atom in group)
 
 
 def _loose(group: Group, measure: Measure, width: float) -> Iterator[tuple[str, bool, float]]:
-    """The atoms of a group that is too wide, words that are too wide themselves in pieces."""
-    for text, spaced in group:
+    """The parts of a group that is too wide: hard ones whole if they fit, then words, then pieces
+    of words that are too wide themselves."""
+    space = measure(" ")
+    parts: list[list[Atom]] = []
+    for atom in group:
+        if atom.hard and parts and width_of((*parts[-1], atom), measure, space) <= width:
+            parts[-1].append(atom)
+        else:
+            parts.append([atom])
+    for part in parts:
+        text, spaced = _joined(tuple(part)), part[0].spaced
+        if len(part) > 1:
+            yield text, spaced, width_of(tuple(part), measure, space)
+            continue
         if (wide := measure(text)) <= width:
             yield text, spaced, wide
             continue
@@ -174,8 +198,8 @@ def _loose(group: Group, measure: Measure, width: float) -> Iterator[tuple[str, 
         yield piece, before, measure(piece)
 
 
-def _stay(words: Sequence[str], at: int, language: str) -> bool:
-    """The word at `at` stays on the line of the one before it."""
+def _hard(words: Sequence[str], at: int) -> bool:
+    """The word at `at` and the one before it are one thing."""
     before, word = words[at - 1], words[at]
     bare = word.strip("«»()[].,:;!?…").lower()
     if _DASH.match(word) or _CLOSING.match(word) or _OPENING.match(before):
@@ -186,8 +210,13 @@ def _stay(words: Sequence[str], at: int, language: str) -> bool:
         return True
     if _NUMBER.match(before) and (bare in _UNITS or re.match(r"\d{3}\D*$", word)):
         return True
-    if _initials_stay(words, at):
-        return True
+    return _initials_stay(words, at)
+
+
+def _soft(words: Sequence[str], at: int, language: str) -> bool:
+    """One of the words at `at` and before it leans on the other."""
+    before, word = words[at - 1], words[at]
+    bare = word.strip("«»()[].,:;!?…").lower()
     lone = before.lstrip("«(").lower()
     if language == "kk":
         return bare in _BACK_KK
