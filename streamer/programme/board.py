@@ -26,8 +26,8 @@ from streamer.programme.titles import Drawn, Style
 log = structlog.get_logger(__name__)
 
 EMBLEM = "emblem"
-_Made = tuple[object, Box | None, Overlay | None]
-"""Of one graphic: what it was drawn for, the box it takes, the overlay."""
+_Made = tuple[object, Box, Overlay]
+"""Of one graphic: what it was drawn for, its lane, the overlay."""
 
 
 class Board:
@@ -60,6 +60,7 @@ class Board:
         self._laid: tuple[Box | None, Lanes, Style] | None = None
         self._layout(keep_clear)
         self._made: dict[str, _Made] = {}
+        self._without_room: set[str] = set()
         self._overlays: tuple[Overlay, ...] = ()
         self.renders: Counter[str] = Counter()
         """How often each graphic was drawn."""
@@ -145,21 +146,24 @@ class Board:
         how: Callable[[Any, Box, Style], Drawn],
     ) -> Overlay | None:  # fmt: skip
         """The overlay of one graphic, drawn anew only for other content in another place."""
-        known = self._made.get(name)
-        if content is None or lane is None:
-            if content is not None and (known is None or known[0] != content):
-                log.warning("there is no room for a graphic", graphic=name)
-            self._made[name] = (content, lane, None)
+        if content is None:
+            return None  # kept: shown again unchanged, it need not be drawn again
+        if lane is None:
+            if name not in self._without_room:
+                log.warning("there is no room for a graphic", graphic=str(name))
+            self._without_room.add(name)
             return None
-        if known is not None and known[2] is not None and known[:2] == (content, lane):
+        self._without_room.discard(name)
+        known = self._made.get(name)
+        if known is not None and known[:2] == (content, lane):
             return known[2]
         started = time.perf_counter()
         drawn = how(content, lane, style)
         overlay = Overlay.of(drawn.image, drawn.box.left, drawn.box.top)
         self._made[name] = (content, lane, overlay)
-        self.renders[name] += 1
-        self.took_ms[name] = round((time.perf_counter() - started) * 1000, 2)
-        log.debug("graphic drawn", graphic=name, ms=self.took_ms[name])
+        self.renders[str(name)] += 1
+        self.took_ms[str(name)] = round((time.perf_counter() - started) * 1000, 2)
+        log.debug("graphic drawn", graphic=str(name), ms=self.took_ms[str(name)])
         return overlay
 
     def _layout(self, clear: Box | None) -> tuple[Lanes, Style]:

@@ -140,9 +140,13 @@ def _piece(letter: str, path: Path) -> str:
 def load_font(
     path: Path, size: int, layout: ImageFont.Layout | None = None
 ) -> ImageFont.FreeTypeFont:  # fmt: skip
-    """The font at `size` pixels, laid out by the best engine there is unless told otherwise."""
+    """The font at `size` pixels, laid out by the best engine there is unless told otherwise.
+
+    Raises OSError for a file that is not a font: `ImageFont.truetype` would take another file of
+    the same name somewhere else in silence.
+    """
     engine = LAYOUT if layout is None else layout
-    return ImageFont.truetype(str(path), size, layout_engine=engine)
+    return ImageFont.FreeTypeFont(str(path), size, layout_engine=engine)
 
 
 def _files(folder: Path) -> Iterator[Path]:
