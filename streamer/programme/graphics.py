@@ -1,43 +1,49 @@
-"""Text on pictures: finding a font that has every Kazakh letter, and fitting text into its box."""
+"""Text on pictures: fitting text into its box and drawing it there, never outside.
+
+Which letters a font has is in `fonts`, where a line may end in `lines`.
+"""
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from streamer.domain.errors import Act, Unavailable
+from streamer.domain.graphics import tidy
+from streamer.programme.fonts import (
+    ELLIPSIS,
+    FONT_FILES,
+    FontMissing,
+    Weight,
+    drawable,
+    find_font,
+    font_folders,
+    load_font,
+)
+from streamer.programme.lines import (
+    Group,
+    balanced,
+    groups,
+    language_of,
+    letters,
+    shorten,
+    width_of,
+    wrap,
+)
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0 to 255."""
 
-FONT_FILES = {
-    "regular": ("NotoSans-Regular.ttf", "DejaVuSans.ttf"),
-    "bold": ("NotoSans-Bold.ttf", "DejaVuSans-Bold.ttf"),
-}
-"""In the order of preference; each has ӘҒҚҢӨҰҮІҺ."""
 LEADING = 1.25
 """Distance of two lines, in sizes of the font."""
-ELLIPSIS = "…"
-
-
-class Weight(StrEnum):
-    """Weight of a font."""
-
-    REGULAR = "regular"
-    BOLD = "bold"
-
-
-class FontMissing(Unavailable):
-    """No font with the Kazakh letters is on this machine: install the Debian package
-    fonts-noto-core (or fonts-dejavu-core)."""
-
-    act = Act.CALL_US
+BASELINE = 0.96
+"""From the top of a line to its base line, in sizes: Й above and р, Қ below find room."""
+SMALL = 17
+"""Sizes (pixels) below it are drawn large and made small."""
+BALANCED_LINES = 3
+"""Texts of up to so many lines are titles: their lines are made much the same in width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,84 +55,126 @@ class Box:
     width: int
     height: int
 
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
 
 @dataclass(frozen=True, slots=True)
 class FittedText:
-    """Lines and the size (pixels) at which they fit their box."""
+    """Lines and the size (pixels) at which they fit their box; `language` is kk or ru; `cut`:
+    not all of the text found room."""
 
     lines: tuple[str, ...]
     size: int
     font: ImageFont.FreeTypeFont
+    language: str = ""
+    cut: bool = False
+    scale: int = 1
+    """The font is so many times `size`; drawn large and made small."""
 
     @property
     def height(self) -> int:
         """Pixels from the top of the first line to the bottom of the last."""
         return round(self.size * LEADING) * len(self.lines)
 
+    @property
+    def width(self) -> int:
+        """Pixels of the widest line, with the edge that drawing may need."""
+        wide = max((self.font.getlength(line) for line in self.lines), default=-3.0)
+        return round(wide / self.scale) + 3
 
-def font_folders() -> tuple[Path, ...]:
-    """Where fonts are looked for, in this order."""
-    data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    return (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), data_home / "fonts")
 
+class Ruler:
+    """Measures text by the advances of its letters.
 
-@functools.lru_cache(maxsize=32)
-def find_font(weight: Weight, folders: tuple[Path, ...] | None = None) -> Path:
-    """The file of a font with all Kazakh letters. Raises FontMissing with the package to install.
-
-    Reads folders: call it before the programme starts, not while it runs.
+    Shaping every candidate line costs a tenth of a millisecond each; letters repeat. Combining
+    marks have no width; kerning only ever makes Cyrillic narrower by a pixel or two.
     """
-    looked = folders if folders is not None else font_folders()
-    names = FONT_FILES[weight]
-    found = {path.name: path for folder in looked for path in _files(folder) if path.name in names}
-    for name in names:
-        if name in found:
-            return found[name]
-    raise FontMissing(code="font_missing", fonts=list(names), folders=[str(f) for f in looked])
+
+    _advances: dict[tuple[str, int, int], dict[str, float]] = {}  # noqa: RUF012 - shared on purpose
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._scale = scale_of(size)
+        self._font = load_font(path, size * self._scale)
+        engine = int(self._font.layout_engine)
+        self._known = self._advances.setdefault((str(path), size, engine), {})
+
+        self._words: dict[str, float] = {}
+
+    def __call__(self, text: str) -> float:
+        if text not in self._words:
+            self._words[text] = self._measure(text)
+        return self._words[text]
+
+    def _measure(self, text: str) -> float:
+        known, total = self._known, 0.0
+        for letter in letters(text):
+            if letter not in known:
+                known[letter] = self._font.getlength(letter) / self._scale
+            total += known[letter]
+        return total
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return folder.rglob("*.ttf") if folder.is_dir() else iter(())
-
-
-@functools.lru_cache(maxsize=256)
-def load_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """The font at `size` pixels. Cyrillic needs no shaping, so the plain layout does."""
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def fit_text(text: str, box: Box, font: Path, *, largest: int, smallest: int) -> FittedText:
+def fit_text(
+    text: str, box: Box, font: Path, *, largest: int, smallest: int, language: str = ""
+) -> FittedText:
     """`text` wrapped at words in the largest size (pixels) at which all of it fits into `box`.
 
     A word wider than the box is broken. What does not fit even at `smallest` is cut and ends
-    with an ellipsis: nothing ever leaves the box.
+    with an ellipsis: nothing ever leaves the box. Letters that the font lacks are left out as
+    `drawable` says. `language` (kk, ru; guessed when empty) says where lines may end.
     """
-    words = text.split()
+    clean = drawable(tidy(text), font)
+    spoken = language or language_of(clean)
+    pieces = groups(clean, spoken)
     best, too_large = smallest, largest + 1
     while best < too_large - 1:
         size = (best + too_large) // 2
-        if _fits(words, box, load_font(font, size), size):
+        if _fits(pieces, box, Ruler(font, size), size):
             best = size
         else:
             too_large = size
-    loaded = load_font(font, best)
-    room = _room(box, best)
-    lines = _wrap(words, loaded, box.width, room + 1)
-    if len(lines) > room:
-        lines = [*lines[: room - 1], _shorten(lines[room - 1], loaded, box.width)]
-    return FittedText(tuple(lines), best, loaded)
+    lines, cut = _lines(pieces, box, Ruler(font, best), best)
+    scale = scale_of(best)
+    return FittedText(lines, best, load_font(font, best * scale), spoken, cut, scale)
 
 
 def draw_text(
-    image: Image.Image, fitted: FittedText, box: Box, colour: Colour, *, middle: bool = True
-) -> None:
-    """Draw `fitted` centred in `box`; at its top instead of its middle when `middle` is False."""
-    draw = ImageDraw.Draw(image)
+    image: Image.Image, fitted: FittedText, box: Box, colour: Colour, *,
+    middle: bool = True, align: str = "centre",
+) -> None:  # fmt: skip
+    """Draw `fitted` in `box`: in its middle, or at its top when `middle` is False; `align` is
+    left, centre or right. Not one pixel outside of `box` is touched."""
+    if not fitted.lines or box.width < 1 or box.height < 1:
+        return
+    scale = fitted.scale
+    mask = Image.new("L", (box.width * scale, box.height * scale))
+    draw = ImageDraw.Draw(mask)
     step = round(fitted.size * LEADING)
-    top = box.top + ((box.height - fitted.height) // 2 if middle else 0)
+    top = (box.height - fitted.height) // 2 if middle else 0
+    anchor, x = {
+        "left": ("ls", 1.0), "right": ("rs", box.width - 1.0), "centre": ("ms", box.width / 2),
+    }[align]  # fmt: skip
+    raqm = fitted.font.layout_engine == ImageFont.Layout.RAQM
+    language = fitted.language if raqm and fitted.language else None
     for number, line in enumerate(fitted.lines):
-        where = (box.left + box.width / 2, top + step * number + step / 2)
-        draw.text(where, line, font=fitted.font, fill=colour, anchor="mm")
+        y = top + step * number + round(fitted.size * BASELINE)
+        where = (x * scale, y * scale)
+        draw.text(where, line, font=fitted.font, fill=255, anchor=anchor, language=language)
+    image.paste(colour, (box.left, box.top), mask.reduce(scale) if scale > 1 else mask)
+
+
+def scale_of(size: int) -> int:
+    """How many times larger text of `size` pixels is drawn, to be made small again.
+
+    A font moves small letters to whole pixels, which tears words apart (мәдени ет).
+    """
+    return 4 if size < SMALL else 1
 
 
 def _room(box: Box, size: int) -> int:
@@ -134,48 +182,37 @@ def _room(box: Box, size: int) -> int:
     return max(1, box.height // round(size * LEADING))
 
 
-def _fits(words: Sequence[str], box: Box, font: ImageFont.FreeTypeFont, size: int) -> bool:
-    """All words find room at this size, none of them broken."""
-    if any(font.getlength(word) > box.width for word in set(words)):
+def _column(box: Box) -> float:
+    """Width for the lines of `box`: a pixel at either side is for soft edges."""
+    return max(1.0, box.width - 3.0)
+
+
+def _fits(pieces: Sequence[Group], box: Box, ruler: Ruler, size: int) -> bool:
+    """All words find room at this size, none of them broken, nothing torn apart."""
+    space = ruler(" ")
+    width = _column(box)
+    if any(width_of(group, ruler, space) > width for group in pieces):
         return False
     room = _room(box, size)
-    return round(size * LEADING) <= box.height and (
-        len(_wrap(words, font, box.width, room + 1)) <= room
-    )
+    return round(size * LEADING) <= box.height and len(wrap(pieces, ruler, width, room + 1)) <= room
 
 
-def _wrap(
-    words: Sequence[str], font: ImageFont.FreeTypeFont, width: int, most: int
-) -> list[str]:  # fmt: skip
-    """Lines of whole words; no further than `most` lines, which is all the caller looks at."""
-    lines: list[str] = []
-    line = ""
-    for word in words:
-        longer = f"{line} {word}" if line else word
-        if font.getlength(longer) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        if len(lines) >= most:
-            return lines[:most]
-        *full, line = _break(word, font, width)
-        lines += full
-    return [*lines, line][:most] if line else lines[:most]
+def _lines(
+    pieces: Sequence[Group], box: Box, ruler: Ruler, size: int
+) -> tuple[tuple[str, ...], bool]:
+    """The lines, and whether something of the text is missing."""
+    width, room = _column(box), _room(box, size)
+    lines = wrap(pieces, ruler, width, room + 1)
+    if len(lines) > room:
+        # The first line that has no room lends its words: the cut shall come late.
+        rest = f"{lines[room - 1]} {lines[room]}"
+        return (*lines[: room - 1], shorten(rest, ruler, width, ELLIPSIS)), True
+    if 1 < len(lines) <= BALANCED_LINES:
+        return tuple(balanced(pieces, ruler, width, len(lines))), False
+    return tuple(lines), False
 
 
-def _break(word: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Pieces of `word` that are not wider than `width`; at least one letter each."""
-    pieces, piece = [], ""
-    for letter in word:
-        if piece and font.getlength(piece + letter) > width:
-            pieces.append(piece)
-            piece = ""
-        piece += letter
-    return [*pieces, piece]
-
-
-def _shorten(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    while line and font.getlength(line + ELLIPSIS) > width:
-        line = line[:-1]
-    return line.rstrip(" ,.;:-–—") + ELLIPSIS
+__all__ = [
+    "ELLIPSIS", "FONT_FILES", "LEADING", "Box", "Colour", "FittedText", "FontMissing", "Ruler",
+    "Weight", "draw_text", "drawable", "find_font", "fit_text", "font_folders", "load_font",
+]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -27,28 +28,21 @@ class Overlay:
 
     @staticmethod
     def of(image: Image.Image, left: int, top: int) -> Overlay:
-        """An overlay of the RGBA `image` whose corner is at `left`, `top` (made even)."""
+        """An overlay of the RGBA `image` whose corner is at `left`, `top` (made even).
+
+        Opacity is applied before colour is brought to half size: at an edge, what a transparent
+        pixel would have been must not colour its neighbours.
+        """
         width, height = image.width + image.width % 2, image.height + image.height % 2
         whole = Image.new("RGBA", (width, height))
         whole.paste(image)
-        rgba = np.asarray(whole)
         box = Box(left // 2 * 2, top // 2 * 2, width, height)
-        from streamer.programme.slate import to_yuv
-
-        yuv = to_yuv(whole.convert("RGB")).reshape(-1)
-        alpha = rgba[:, :, 3].astype(np.uint16)
-        half = (alpha.reshape(height // 2, 2, width // 2, 2).sum(axis=(1, 3)) + 2) // 4
-        count = width * height
-        planes = (
-            yuv[:count].reshape(height, width),
-            yuv[count : count * 5 // 4].reshape(height // 2, width // 2),
-            yuv[count * 5 // 4 :].reshape(height // 2, width // 2),
-        )
-        alphas = (alpha, half.astype(np.uint16), half.astype(np.uint16))
-        layers = tuple(
-            (plane.astype(np.uint16) * a, 255 - a) for plane, a in zip(planes, alphas, strict=True)
-        )
-        return Overlay(box, layers)  # type: ignore[arg-type]
+        frame = av.VideoFrame.from_ndarray(np.asarray(whole.convert("RGB")), format="rgb24")
+        yuv = frame.reformat(format="yuv444p", dst_colorspace="ITU709").to_ndarray()
+        alpha = np.asarray(whole.getchannel("A")).astype(np.uint16)
+        rest = 255 - _half(alpha)
+        y, u, v = (plane * alpha for plane in yuv)
+        return Overlay(box, ((y, 255 - alpha), (_half(u), rest), (_half(v), rest)))
 
     def blend(self, planes: Planes) -> None:
         """Lay it over the picture of `planes`, which must hold the whole box."""
@@ -58,3 +52,9 @@ class Overlay:
             columns = slice(self.box.left // by, (self.box.left + self.box.width) // by)
             part = plane[rows, columns]
             part[...] = (part * rest + value + 127) // 255
+
+
+def _half(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The mean of every 2x2 pixels, rounded."""
+    rows = plane[0::2].astype(np.uint32) + plane[1::2]
+    return ((rows[:, 0::2] + rows[:, 1::2] + 2) // 4).astype(np.uint16)

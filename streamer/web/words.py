@@ -123,6 +123,9 @@ ERRORS: dict[str, str] = {
     "too_long": N_("A meeting cannot last longer than 24 hours; check the date of the end."),
     "in_the_past": N_("The meeting would be over already; check the year and the time."),
     "wrong_fields": N_("Some fields are empty or wrong."),
+    "wrong_graphics": N_(
+        "This cannot be shown: %(graphic)s, field %(field)s (at most %(limit)s letters)."
+    ),
     "not_signed_in": N_("Sign in first."),
     "wrong_token": N_("The token is not known or was revoked."),
     "wrong_password": N_("The name or the password is wrong."),

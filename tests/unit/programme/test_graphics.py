@@ -76,9 +76,10 @@ def test_no_font_says_which_package_to_install(tmp_path: Path) -> None:
 
 
 def test_dejavu_is_taken_when_noto_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "DejaVuSans.ttf").write_bytes(b"")
+    real = find_font(Weight.REGULAR)
+    (tmp_path / "DejaVuSans.ttf").symlink_to(real)
     assert find_font(Weight.REGULAR, (tmp_path,)).name == "DejaVuSans.ttf"
     (tmp_path / "noto").mkdir()
-    (tmp_path / "noto/NotoSans-Regular.ttf").write_bytes(b"")
+    (tmp_path / "noto/NotoSans-Regular.ttf").symlink_to(real)
     find_font.cache_clear()
     assert find_font(Weight.REGULAR, (tmp_path,)).name == "NotoSans-Regular.ttf"
