@@ -5,17 +5,37 @@ It is made once per change (never in the mixer's thread) and blended at every ti
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streamer.programme.canvas import Planes
+from streamer.programme.canvas import Patch, Planes
 from streamer.programme.graphics import Box
+from streamer.programme.slate import to_yuv
 
 _Layer = tuple[NDArray[np.uint16], NDArray[np.uint16]]
-"""Of one plane: its values times their opacity, and 255 minus the opacity; both 0 to 65025."""
+"""Of one plane: its values times their opacity with half a unit for rounding, and what is left of
+the picture below, 0 to 256. No sum leaves 16 bits."""
+
+
+class _Scratch(threading.local):
+    """Memory for the sums of one thread."""
+
+    def __init__(self) -> None:
+        self._sums = np.empty(0, dtype=np.uint16)
+
+    def of(self, rows: int, columns: int) -> NDArray[np.uint16]:
+        if self._sums.size < rows * columns:
+            self._sums = np.empty(rows * columns, dtype=np.uint16)
+        return self._sums[: rows * columns].reshape(rows, columns)
+
+
+_scratch = _Scratch()
+STRIP = 24
+"""Rows that are blended at once, so that the sums stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +51,35 @@ class Overlay:
         width, height = image.width + image.width % 2, image.height + image.height % 2
         whole = Image.new("RGBA", (width, height))
         whole.paste(image)
-        rgba = np.asarray(whole)
+        alpha = np.asarray(whole)[:, :, 3].astype(np.uint32)
         box = Box(left // 2 * 2, top // 2 * 2, width, height)
-        from streamer.programme.slate import to_yuv
-
-        yuv = to_yuv(whole.convert("RGB")).reshape(-1)
-        alpha = rgba[:, :, 3].astype(np.uint16)
+        planes = Patch.of(to_yuv(whole.convert("RGB")), width, height)
         half = (alpha.reshape(height // 2, 2, width // 2, 2).sum(axis=(1, 3)) + 2) // 4
-        count = width * height
-        planes = (
-            yuv[:count].reshape(height, width),
-            yuv[count : count * 5 // 4].reshape(height // 2, width // 2),
-            yuv[count * 5 // 4 :].reshape(height // 2, width // 2),
+        first, second, third = (
+            _layer(plane, opacity)
+            for plane, opacity in zip(planes, (alpha, half, half), strict=True)
         )
-        alphas = (alpha, half.astype(np.uint16), half.astype(np.uint16))
-        layers = tuple(
-            (plane.astype(np.uint16) * a, 255 - a) for plane, a in zip(planes, alphas, strict=True)
-        )
-        return Overlay(box, layers)  # type: ignore[arg-type]
+        return Overlay(box, (first, second, third))
 
     def blend(self, planes: Planes) -> None:
-        """Lay it over the picture of `planes`, which must hold the whole box."""
-        for number, (plane, (value, rest)) in enumerate(zip(planes, self._layers, strict=True)):
-            by = 1 if number == 0 else 2
-            rows = slice(self.box.top // by, (self.box.top + self.box.height) // by)
-            columns = slice(self.box.left // by, (self.box.left + self.box.width) // by)
-            part = plane[rows, columns]
-            part[...] = (part * rest + value + 127) // 255
+        """Lay it over the picture of `planes`, which must hold the whole box.
+
+        Measured for a box of 1280x150: see the bench of the programme.
+        """
+        for plane, (value, rest), by in zip(planes, self._layers, (1, 2, 2), strict=True):
+            top, left = self.box.top // by, self.box.left // by
+            rows, columns = value.shape
+            for first in range(0, rows, STRIP):
+                last = min(rows, first + STRIP)
+                part = plane[top + first : top + last, left : left + columns]
+                sums = _scratch.of(last - first, columns)
+                np.multiply(part, rest[first:last], out=sums)
+                np.add(sums, value[first:last], out=sums)
+                np.right_shift(sums, 8, out=sums)
+                part[...] = sums
+
+
+def _layer(plane: NDArray[np.uint8], alpha: NDArray[np.uint32]) -> _Layer:
+    opacity = (alpha * 256 + 127) // 255
+    value = plane * opacity + 128
+    return value.astype(np.uint16), (256 - opacity).astype(np.uint16)
