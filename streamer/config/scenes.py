@@ -212,8 +212,8 @@ SHIPPED = Scenes(
                 _window(Show.SITE, 0.505, 0.13, 0.475, 0.633, label=True),
             ),
             with_sign=(
-                _window(Show.HALL, 0.015, 0.13, 0.32, 0.427, label=True),
-                _window(Show.SITE, 0.35, 0.13, 0.32, 0.427, label=True),
+                _window(Show.HALL, 0.02, 0.19, 0.32, 0.427, label=True),
+                _window(Show.SITE, 0.35, 0.19, 0.32, 0.427, label=True),
             ),
         ),
         _layout(
@@ -225,6 +225,10 @@ SHIPPED = Scenes(
             windows=(
                 _window(Show.SITE, 0, 0, 1, 1),
                 _window(Show.HALL, 0.71, 0.13, 0.265, 0.265, label=True),
+            ),
+            with_sign=(
+                _window(Show.SITE, 0, 0, 1, 1),
+                _window(Show.HALL, 0.685, 0.12, 0.3, 0.275, label=True),
             ),
         ),
         _layout(
@@ -241,11 +245,11 @@ SHIPPED = Scenes(
             "Слайды",
             "Slides",
             windows=(
-                _window(Show.SLIDES, 0.015, 0.11, 0.7, 0.7, fit=Fit.CONTAIN),
-                _window(Show.FLOOR, 0.73, 0.11, 0.255, 0.34, label=True),
+                _window(Show.SLIDES, 0.02, 0.1, 0.67, 0.67, fit=Fit.CONTAIN),
+                _window(Show.FLOOR, 0.705, 0.1, 0.275, 0.367, label=True),
             ),
             with_sign=(
-                _window(Show.SLIDES, 0.015, 0.11, 0.655, 0.655, fit=Fit.CONTAIN),
+                _window(Show.SLIDES, 0.02, 0.1, 0.65, 0.65, fit=Fit.CONTAIN),
                 _window(Show.FLOOR, 0.685, 0.03, 0.3, 0.365, label=True),
             ),
         ),

@@ -35,6 +35,8 @@ KEPT = 40
 """Cards that are kept as whole pictures; more than two scenes show at once."""
 TEXT_WIDTH, TEXT_HEIGHT = 0.54, 0.56
 """Share of the picture that the names on a card have: what a nearly square window still shows."""
+NARROW = (0.19, 0.145)
+"""Widths of the narrowest labels, shares of the picture's width; longer names are cut in them."""
 LABEL_HEIGHT, LABEL_TEXT = 0.05, 0.029
 """Height of a label and of its text, shares of the picture's height."""
 
@@ -126,9 +128,8 @@ class Cards:
         both = f"{names.kk} · {names.ru}" if names.ru != names.kk else names.kk
         longest = self._canvas.width // 2 - self._canvas.width // 32
         made = [self._label(both, longest), self._label(names.kk, longest)]
-        # The narrowest window with a label is a quarter of the picture wide, or a little less.
-        made.append(self._label(names.kk, _even(self._canvas.width * 0.2)))
-        made.append(self._label(names.kk, _even(self._canvas.width * 0.13)))
+        # For the windows of a large grid, and of one beside the sign language window.
+        made += [self._label(names.kk, _even(self._canvas.width * share)) for share in NARROW]
         return tuple(made)
 
     def _label(self, text: str, longest: int) -> Patch:
