@@ -98,13 +98,14 @@ def check_floor(document: Document, layouts: Sequence[Layout], files: Collection
             continue
         if name in files and name not in (*with_site, *alone):
             continue
+        near = nearest(name, possible)
         if name in (*with_site, *alone):
+            near = None
             wrong = f"the scene '{name}' is " + (
                 "not taken with a site" if key == "scene" else "taken with a site"
             )
         else:
             wrong = f"there is no scene {shown(name)}"
-        near = nearest(name, possible)
         document.report(
             ("floor", key), wrong,
             f"did you mean '{near}'?" if near else f"possible: {', '.join(possible)}",

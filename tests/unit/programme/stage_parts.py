@@ -21,9 +21,7 @@ SLATE_COLOUR: Colour = (60, 60, 60)
 COLOURS: dict[str, Colour] = {
     HALL_FEED: (180, 90, 200), SLIDES_FEED: (210, 128, 128), SIGN_FEED: (90, 60, 170),
 }  # fmt: skip
-COLOURS |= {
-    site_feed(site): (100 + 5 * n, 200 - 7 * n, 50 + 6 * n) for n, site in enumerate(SITES)
-}
+COLOURS |= {site_feed(site): (100 + 5 * n, 200 - 7 * n, 50 + 6 * n) for n, site in enumerate(SITES)}
 SILENCE = np.zeros((CANVAS.samples_per_tick, 2), dtype=np.float32)
 
 
