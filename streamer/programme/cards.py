@@ -35,7 +35,7 @@ KEPT = 40
 """Cards that are kept as whole pictures; more than two scenes show at once."""
 TEXT_WIDTH, TEXT_HEIGHT = 0.54, 0.56
 """Share of the picture that the names on a card have: what a nearly square window still shows."""
-NARROW = (0.19, 0.145)
+NARROW = (0.19, 0.135)
 """Widths of the narrowest labels, shares of the picture's width; longer names are cut in them."""
 LABEL_HEIGHT, LABEL_TEXT = 0.05, 0.029
 """Height of a label and of its text, shares of the picture's height."""

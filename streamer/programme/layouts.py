@@ -31,6 +31,8 @@ from streamer.programme.scenes import (
 
 GAP = 0.012
 """Share of the picture between the windows of a grid."""
+TOP = 0.085
+"""Share of the picture that is left free above a grid that does not need all of it."""
 MARGIN = 0.015
 """Share of the picture around a grid."""
 
@@ -218,7 +220,8 @@ def grid(count: int, sign: _Shares | None = None) -> list[_Shares]:
     assert best is not None
     side, columns, area = best
     rows = -(-count // columns)
-    top = area[1] + (area[3] - rows * side - (rows - 1) * GAP) / 2
+    # What is left over is left below, where a lower third may come.
+    top = area[1] + min(TOP, (area[3] - rows * side - (rows - 1) * GAP) / 2)
     places = []
     for first in range(0, count, columns):
         inside = min(columns, count - first)

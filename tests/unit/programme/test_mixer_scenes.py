@@ -161,6 +161,7 @@ def test_a_site_with_sound_alone_shows_its_card_and_is_heard(bench: Bench) -> No
         ("hall", None, {HALL_FEED}),
         ("hall", "site-2", {HALL_FEED, OTHER}),
         ("site:site-1", None, {HALL_FEED, SITE}),
+        ("site:site-1", "site-2", {HALL_FEED, SITE, OTHER}),
         ("split:site-1", None, {HALL_FEED, SITE}),
         ("split:site-1", "site-2", {HALL_FEED, SITE, OTHER}),
         ("grid", None, {HALL_FEED, SITE, OTHER}),

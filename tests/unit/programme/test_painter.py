@@ -5,7 +5,7 @@ import pytest
 
 from streamer.config.scenes import SHIPPED, Fit, Layout, LocalNames, Show, Window
 from streamer.domain.meeting import Names
-from streamer.programme.cards import BACKGROUND_YUV
+from streamer.programme.cards import BACKGROUND_YUV, FRAME_YUV
 from streamer.programme.feed_buffer import Pulled
 from streamer.programme.layouts import Pane, overlap
 from streamer.programme.painter import Look
@@ -118,6 +118,7 @@ def test_a_picture_in_motion_is_painted_and_a_still_one_is_not_scaled_again() ->
     assert easel.at(10, 10) == (33, 44, 55)
     inset = stage.panes[1].box
     assert easel.middle(inset) == COLOURS[HALL_FEED], "and is still on top"
+    assert easel.at(inset.left, inset.top + 20) == FRAME_YUV, "with its frame"
 
 
 def test_a_lost_window_is_a_card_with_its_name_and_comes_back() -> None:
