@@ -1,10 +1,11 @@
 """Cards and labels: the name of a place, where its picture is missing and in its window's corner.
 
-Everything is drawn when the cards are made, before the programme runs; the mixer only copies.
+Nothing of it is drawn in the mixer's thread, which only copies.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,25 +54,38 @@ def card_names(hall: Names, sign: Names, sites: Mapping[str, Names]) -> dict[str
 class Cards:
     """Cards and labels for the feeds of `names` (by feed id); all others get a plain card.
 
-    Drawing takes some 20 ms for a feed of 720p. Raises FontMissing when there are names and no
-    font has the Kazakh letters. After that it is for one thread, the mixer's.
+    Drawing takes some 20 ms for a feed of 720p; with `later` it is done by `draw_soon`, so that a
+    run that follows a killed one is not held up: until then cards are plain. Raises FontMissing
+    when a name is drawn and no font has the Kazakh letters. What is asked for is for one thread,
+    the mixer's.
     """
 
     def __init__(
         self, canvas: Canvas, names: Mapping[str, Names] | None = None, *,
-        font_folders: tuple[Path, ...] | None = None,
+        later: bool = False, font_folders: tuple[Path, ...] | None = None,
     ) -> None:  # fmt: skip
         self._canvas = canvas
+        self._names = dict(names or {})
         self._folders = font_folders
         self._texts: dict[str, Patch] = {}
         self._labels: dict[str, tuple[Patch, ...]] = {}
-        for feed, name in (names or {}).items():
-            self._texts[feed] = self._text(name)
-            self._labels[feed] = self._both_labels(name)
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        if not later:
+            self._draw()
+
+    def draw_soon(self) -> None:
+        """Draw everything in a thread of its own; returns at once. For cards made `later`."""
+        threading.Thread(target=self._draw, name="cards", daemon=True).start()
+
+    def _draw(self) -> None:
+        """One feed after the other; each is there from the moment its drawing is whole."""
+        for feed, name in self._names.items():
+            self._labels[feed] = self._both_labels(name)
+            self._texts[feed] = self._text(name)
 
     def picture(self, feed: str) -> Picture:
-        """The card of `feed`, of the canvas' size. The same object until it was long unused."""
+        """The card of `feed`, of the canvas' size. The same object while it is the same card,
+        until it was long unused."""
         key = feed if feed in self._texts else ""
         if key in self._pictures:
             self._pictures.move_to_end(key)

@@ -72,7 +72,7 @@ class _Window:
         self._reformatters = tuple(VideoReformatter() for _ in range(3))
         self._source: Picture | None = None
         self._patch: Patch | None = None
-        self._label = cards.label(pane.feed, self._box.width * 19 // 20) if pane.label else None
+        self._label: Patch | None = None
 
     def _fitted(self, fit: Fit) -> tuple[Box, Box]:
         """The part of the feed's picture that is seen, and where it goes in ours."""
@@ -93,13 +93,21 @@ class _Window:
         return self._cards.picture(self.pane.feed)
 
     def look(self, pulled: Mapping[str, Pulled]) -> bool:
-        """Take in what its feed has; True when that is another picture than before."""
+        """Take in what its feed has; True when that looks otherwise than before."""
+        named = self._find_label()
         picture = self.picture(pulled)
         if picture is self._source:
-            return False
+            return named
         self._source = picture  # kept, so that no other picture gets the same identity
         self._patch = self._scale(picture)
         return True
+
+    def _find_label(self) -> bool:
+        """True when there is a label now and was none before: it is drawn in another thread."""
+        if self._label is not None or not self.pane.label:
+            return False
+        self._label = self._cards.label(self.pane.feed, self._box.width * 19 // 20)
+        return self._label is not None
 
     def _scale(self, picture: Picture) -> Patch:
         cut, target = self._cut, self._target

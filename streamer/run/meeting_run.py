@@ -126,7 +126,7 @@ class MeetingRun:
         settings = self.spec.programme
         canvas = Canvas(settings.width, settings.height, settings.fps)
         slate = await asyncio.to_thread(slate_of, self.spec, canvas)
-        cards = await asyncio.to_thread(cards_of, self.spec, canvas)
+        cards = cards_of(self.spec, canvas)
         self.mixer = Mixer(
             canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer,
             layouts=layouts_of(self.spec), cards=cards,
@@ -140,6 +140,7 @@ class MeetingRun:
             self.mixer, settings.fps,
         )  # fmt: skip
         self.mixer.start()
+        cards.draw_soon()
 
     def _recall(self) -> bool:
         """State, sound and place in the inbox as the journal knows them; False when it is new."""

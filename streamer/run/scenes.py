@@ -16,7 +16,7 @@ def layouts_of(spec: MeetingSpec) -> Layouts:
 
 
 def cards_of(spec: MeetingSpec, canvas: Canvas) -> Cards:
-    """A card and a label for the hall, its sources and every site. Blocking, some 20 ms each."""
+    """A card and a label for the hall, its sources and every site; to be drawn by `draw_soon`."""
     hall = spec.hall_names.domain if spec.hall_names else Names("Зал", "Зал")
     sites = {site.id: site.names.domain for site in spec.sites}
-    return Cards(canvas, card_names(hall, spec.sign.names.domain, sites))
+    return Cards(canvas, card_names(hall, spec.sign.names.domain, sites), later=True)

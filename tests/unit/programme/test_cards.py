@@ -1,5 +1,7 @@
 """Cards and labels fit where they are shown, for every name there is in the country."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +50,17 @@ def test_labels_of_all_regions_fit_into_the_windows_of_a_grid() -> None:
         assert wide.width <= 600
         assert wide.height == narrow.height
         assert wide.y.max() > 200
+
+
+def test_cards_that_are_drawn_later_come_by_themselves() -> None:
+    cards = Cards(CANVAS, {HALL_FEED: LONG}, later=True)
+    plain = cards.picture(HALL_FEED)
+    assert (CANVAS.planes(plain).y == BACKGROUND_YUV[0]).all()
+    assert cards.label(HALL_FEED, 600) is None
+    cards.draw_soon()
+    end = time.monotonic() + 10
+    while cards.picture(HALL_FEED) is plain:
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
+    assert CANVAS.planes(cards.picture(HALL_FEED)).y.max() > 200
+    assert cards.label(HALL_FEED, 600) is not None

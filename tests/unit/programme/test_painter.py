@@ -155,6 +155,16 @@ def test_a_label_stands_in_the_corner_of_its_window_and_inside_of_it() -> None:
     assert box.top + box.height - 30 < top < bottom < box.top + box.height
 
 
+def test_a_label_that_comes_late_is_painted_on_a_still_picture() -> None:
+    easel = Easel()
+    easel.cards._names = {SITE: Names("Абай ауданы", "Абайский район")}
+    easel.show("split:site-1", Look(EVERY, 0))
+    before = easel.picture.copy()
+    easel.cards._draw()
+    easel.paint(Look(EVERY, 1))
+    assert not np.array_equal(easel.picture, before)
+
+
 @pytest.mark.parametrize("scene", SCENES)
 def test_nothing_ever_covers_the_sign_window(scene: str) -> None:
     easel = Easel(sign=True)
