@@ -26,6 +26,9 @@ from streamer.programme.overlay import Overlay
 from streamer.programme.scenes import HALL_FEED, SITE_FEEDS, SLATE, Scene
 
 BLACK = (16, 128, 128)
+SKIP_FROM = 3
+"""Where a window is so many times lower than the picture, only every other row is looked at: nearly
+half of the time of a large grid, and nothing that is seen in windows so small."""
 KNOWN_PANES = 32
 """Arrangements that are remembered, so that they are not reckoned at every tick."""
 FRAMES_FROM = 180
@@ -147,6 +150,8 @@ def _scaled(
     """
     if plane.shape == (height, width):
         return plane
+    if plane.shape[0] >= SKIP_FROM * height:
+        plane = plane[::2]
     frame = scaler.reformat(
         av.VideoFrame.from_numpy_buffer(plane, "gray"), width, height, "gray",
         interpolation=Interpolation.AREA, threads=1,
