@@ -83,6 +83,24 @@ def check(configs: Configs = DEFAULT_CONFIGS) -> None:
 
 
 @app.command()
+def scenes(
+    png: Annotated[Path, typer.Option(help="Folder for the pictures; made when missing.")],
+    region: Annotated[str | None, typer.Option(help="Slug; the first region if left out.")] = None,
+    configs: Configs = DEFAULT_CONFIGS,
+) -> None:
+    """Draw every scene as a picture, with and without the sign language window."""
+    from streamer.config.loader import load
+    from streamer.control.scene_pictures import draw
+
+    try:
+        written = draw(load(configs), region, png)
+    except StreamerError as error:
+        _fail(error)
+    for path in written:
+        typer.echo(str(path))
+
+
+@app.command()
 def demo(
     exit_: Annotated[bool, typer.Option("--exit", help="End when the table is printed.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,

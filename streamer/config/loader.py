@@ -18,6 +18,8 @@ from streamer.config.faults import (
     spelled,
 )
 from streamer.config.models import Configuration, RegionConfig, ServiceConfig
+from streamer.config.scene_checks import check_floor, check_scene, check_sign, is_sign
+from streamer.config.scenes import SHIPPED, Layout, Scenes, SignPlace
 from streamer.config.yaml_file import Document, read
 
 ENVIRONMENT = {
@@ -55,24 +57,35 @@ def _read(folder: Path, environ: Mapping[str, str]) -> tuple[Configuration | Non
     base = folder.absolute().parent
     service_file = read(folder / "streamer.yaml")
     service = _service(service_file, base, environ)
+    scene_files, misnamed = _yaml_files(folder / "scenes", "scenes")
+    scenes = _scenes(scene_files, base)
     documents, faults = _region_files(folder / "regions")
     regions = [_region(document, base) for document in documents]
     check_across([document for document in documents if document.readable])
-    for document in (service_file, *documents):
+    for document in documents:
+        check_floor(document, scenes.layouts, {document.name for document in scene_files})
+    for document in (service_file, *documents, *scene_files):
         faults += sorted(document.faults, key=lambda fault: fault.line)
+    faults += misnamed
     if faults or service is None:
         return None, faults
-    return Configuration(service, {region.slug: region for region in regions if region}), []
+    by_slug = {region.slug: region for region in regions if region}
+    return Configuration(service, by_slug, scenes), []
 
 
-def _region_files(folder: Path) -> tuple[list[Document], list[Fault]]:
+def _yaml_files(folder: Path, what: str) -> tuple[list[Document], list[Fault]]:
+    """Every file of `folder`, and a fault for each whose name ends otherwise."""
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     faults = [
-        Fault(str(path), 0, "", "files of regions end with .yaml", f"rename it to {path.stem}.yaml")
+        Fault(str(path), 0, "", f"files of {what} end with .yaml", f"rename it to {path.stem}.yaml")
         for path in paths
         if path.suffix in (".yml", ".YAML", ".YML")
     ]
-    documents = [read(path) for path in paths if path.suffix == ".yaml"]
+    return [read(path) for path in paths if path.suffix == ".yaml"], faults
+
+
+def _region_files(folder: Path) -> tuple[list[Document], list[Fault]]:
+    documents, faults = _yaml_files(folder, "regions")
     if not documents:
         faults.append(Fault(str(folder), 0, "", "there is no region", "add a file <slug>.yaml"))
     return documents, faults
@@ -111,6 +124,25 @@ def _region(document: Document, base: Path) -> RegionConfig | None:
         return None
     check_region(document)
     return _validated(RegionConfig, document.data, base, document.report)
+
+
+def _scenes(documents: list[Document], base: Path) -> Scenes:
+    """The shipped scenes with those of the files in their place; faults stand in the documents."""
+    layouts: list[Layout] = []
+    sign = None
+    for document in documents:
+        if not document.readable:
+            continue
+        if is_sign(document):
+            sign = _validated(SignPlace, document.data, base, document.report)
+            continue
+        check_scene(document)
+        data = {"name": document.name} | document.data
+        layout = _validated(Layout, data, base, document.report)
+        layouts += [layout] if layout else []
+    scenes = SHIPPED.over(tuple(layouts), sign)
+    check_sign([document for document in documents if not is_sign(document)], scenes)
+    return scenes
 
 
 def _validated(

@@ -19,6 +19,7 @@ from streamer.config.region import (
     Source,
     SourceKind,
 )
+from streamer.config.scenes import SHIPPED, Layout, Scenes, SignPlace
 from streamer.config.secrets import SecretRef
 from streamer.config.service import (
     DetectorSettings,
@@ -40,6 +41,7 @@ from streamer.config.values import nearest
 from streamer.domain.errors import NotFound
 
 __all__ = [
+    "SHIPPED",
     "Configuration",
     "Destination",
     "DestinationKind",
@@ -49,6 +51,7 @@ __all__ = [
     "Hall",
     "Language",
     "Languages",
+    "Layout",
     "LocalNames",
     "LogLevel",
     "Mode",
@@ -59,10 +62,12 @@ __all__ = [
     "RegionConfig",
     "RegionKind",
     "RelaySettings",
+    "Scenes",
     "ScheduleSettings",
     "SecretRef",
     "ServiceConfig",
     "Settings",
+    "SignPlace",
     "Site",
     "SiteKind",
     "SoundSettings",
@@ -80,6 +85,7 @@ class Configuration:
 
     service: ServiceConfig
     regions: dict[str, RegionConfig]
+    scenes: Scenes = SHIPPED
 
     def region(self, slug: str) -> RegionConfig:
         """The region `slug`; NotFound (`unknown_region`) with the nearest name."""

@@ -9,20 +9,24 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime
 
 from streamer.config.models import (
+    SHIPPED,
     Destination,
     DetectorSettings,
     FloorSettings,
     GraphicsSettings,
     Languages,
+    Layout,
     LocalNames,
     Mode,
     ProgrammeSettings,
     RecordingSettings,
     RegionConfig,
     RelaySettings,
+    Scenes,
     ScheduleSettings,
     ServiceConfig,
     Settings,
+    SignPlace,
     Site,
     SoundSettings,
     Source,
@@ -69,6 +73,8 @@ class MeetingSpec(Settings):
     languages: Languages = Languages()
     floor: FloorSettings = FloorSettings()
     graphics: GraphicsSettings = GraphicsSettings()
+    scenes: tuple[Layout, ...] = SHIPPED.layouts
+    sign: SignPlace = SHIPPED.sign
     sound: SoundSettings = SoundSettings()
     detectors: DetectorSettings = DetectorSettings()
     viewing: ViewingSettings = ViewingSettings()
@@ -91,7 +97,9 @@ class MeetingSpec(Settings):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def freeze(service: ServiceConfig, region: RegionConfig, meeting: Meeting) -> MeetingSpec:
+def freeze(
+    service: ServiceConfig, region: RegionConfig, meeting: Meeting, scenes: Scenes = SHIPPED
+) -> MeetingSpec:
     """Freeze the configuration into `meeting`.
 
     Raises BadInput (`unknown_destination`, `unknown_hall`) that names the possible ones. A chosen
@@ -124,6 +132,8 @@ def freeze(service: ServiceConfig, region: RegionConfig, meeting: Meeting) -> Me
         languages=region.languages,
         floor=region.floor,
         graphics=region.graphics,
+        scenes=scenes.layouts,
+        sign=scenes.sign,
         sound=service.sound,
         detectors=service.detectors,
         viewing=service.viewing,

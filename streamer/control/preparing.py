@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streamer.config.models import Configuration
-from streamer.config.spec import freeze
+from streamer.config.models import Configuration, RegionConfig
+from streamer.config.spec import MeetingSpec, freeze
 from streamer.domain.errors import NotAllowed
 from streamer.domain.lifecycle import Command, after
-from streamer.domain.meeting import MeetingState
+from streamer.domain.meeting import Meeting, MeetingState
 from streamer.store.live import Live
 from streamer.store.records import Records
 
@@ -22,7 +22,7 @@ class Preparing:
         meeting = await self._records.meeting(meeting_id)
         after(meeting.state, Command.PREPARE)
         region = self._configuration.region(meeting.region)
-        spec = freeze(self._configuration.service, region, meeting)
+        spec = self._freeze(region, meeting)
         await self._live.ping()  # nothing is begun that could not be offered
         moved = await self._records.set_state(
             meeting_id, MeetingState.PLANNED, MeetingState.PREPARING, by=by
@@ -37,10 +37,12 @@ class Preparing:
         spec = await self._records.frozen(meeting_id)
         if spec is None:
             meeting = await self._records.meeting(meeting_id)
-            fresh = freeze(
-                self._configuration.service, self._configuration.region(meeting.region), meeting
-            )
+            fresh = self._freeze(self._configuration.region(meeting.region), meeting)
             spec = fresh.model_dump_json()
             await self._records.freeze(meeting_id, spec, fresh.sha256)
         await self._live.put_spec(meeting_id, spec)
         await self._live.offer_work(meeting_id)
+
+    def _freeze(self, region: RegionConfig, meeting: Meeting) -> MeetingSpec:
+        configuration = self._configuration
+        return freeze(configuration.service, region, meeting, configuration.scenes)

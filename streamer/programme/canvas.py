@@ -30,6 +30,40 @@ class Planes(NamedTuple):
     v: NDArray[np.uint8]
 
 
+class Patch(NamedTuple):
+    """A piece of a picture of even size, to be put anywhere on even pixels: planes as in Planes."""
+
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+
+    @staticmethod
+    def of(yuv: NDArray[np.uint8], width: int, height: int) -> Patch:
+        """Of a whole yuv420p picture of `width` x `height` (both even)."""
+        flat, count, half = yuv.reshape(-1), width * height, (height // 2, width // 2)
+        return Patch(
+            flat[:count].reshape(height, width),
+            flat[count : count * 5 // 4].reshape(half),
+            flat[count * 5 // 4 : count * 3 // 2].reshape(half),
+        )
+
+    @property
+    def width(self) -> int:
+        return int(self.y.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.y.shape[0])
+
+    def put(self, planes: Planes, left: int, top: int) -> None:
+        """Copy it to `left`, `top` (even) of the picture of `planes`."""
+        height, width = self.y.shape
+        planes.y[top : top + height, left : left + width] = self.y
+        left, top, height, width = left // 2, top // 2, height // 2, width // 2
+        planes.u[top : top + height, left : left + width] = self.u
+        planes.v[top : top + height, left : left + width] = self.v
+
+
 @dataclass(frozen=True, slots=True)
 class Canvas:
     """Size in pixels (both even), whole pictures per second, and samples of sound per second.

@@ -16,14 +16,19 @@ from io import BytesIO
 from typing import Protocol
 
 import av
-import numpy as np
 import structlog
 from PIL import Image
 
+from streamer.domain.errors import BadInput
 from streamer.programme.bus import SoundBus
-from streamer.programme.canvas import Block, Canvas, Frame, FramePool, Picture
-from streamer.programme.feed_buffer import FeedBuffer, Pulled
+from streamer.programme.canvas import Block, Canvas, Frame, FramePool
+from streamer.programme.cards import Cards
+from streamer.programme.feed_buffer import FeedBuffer
+from streamer.programme.graphics import Box
+from streamer.programme.layouts import Layouts
 from streamer.programme.output import Output
+from streamer.programme.overlay import Overlay
+from streamer.programme.painter import Look, Painter, SlatePicture
 from streamer.programme.scenes import (
     HALL,
     SLATE,
@@ -35,10 +40,10 @@ from streamer.programme.scenes import (
     OutputDropping,
     OutputLost,
     Scene,
-    SceneKind,
     SceneShown,
     SourceBack,
     SourceLost,
+    site_feed,
 )
 from streamer.programme.watch import Watch
 
@@ -68,14 +73,6 @@ class SystemClock:
         return time.time()
 
 
-class SlatePicture(Protocol):
-    """What the mixer needs of a slate."""
-
-    def picture(self, at: float) -> Picture:
-        """The slate as it looks at POSIX second `at`; valid until the next call."""
-        ...
-
-
 @dataclass(slots=True)
 class _Feed:
     buffer: FeedBuffer
@@ -88,16 +85,17 @@ class Mixer:
 
     `start_tick` is the index of the first tick: a run that takes over goes on counting from the
     epoch of the programme clock, so that programme time (tick / fps, seconds) stays one timeline.
-    `on_change` is called from the mixer's thread and must be cheap (no lock, no I/O).
+    `on_change` is called from the mixer's thread and must be cheap (no lock, no I/O). Without
+    `layouts` there are the shipped scenes and no site; without `cards` what is lost has no name.
     """
 
     def __init__(
         self, canvas: Canvas, slate: SlatePicture, *, start_tick: int = 0,
         clock: Clock | None = None, on_change: Callable[[Change], None] | None = None,
-        bus: SoundBus | None = None,
+        layouts: Layouts | None = None, cards: Cards | None = None, bus: SoundBus | None = None,
     ) -> None:  # fmt: skip
         self.canvas = canvas
-        self._slate = slate
+        self.layouts = layouts or Layouts()
         self._clock = clock or SystemClock()
         self._on_change = on_change
         self.bus = bus or SoundBus(canvas)
@@ -107,12 +105,15 @@ class Mixer:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mixer", daemon=True)
         # Under the lock: what is wanted, and who takes part.
-        self._wanted, self._muted = SLATE, False
+        self._wanted, self._fade, self._muted = SLATE, False, False
+        self._floor: str | None = None
+        self._overlays: tuple[Overlay, ...] = ()
         self._feeds: dict[str, _Feed] = {}
         self._outputs: list[Output] = []
         self._tick_index = start_tick
         self._last: Frame | None = None
         # The mixer's thread only.
+        self._painter = Painter(canvas, slate, self.layouts, cards or Cards(canvas))
         self._shown = self._shown_for = SLATE
         self._slips = self._faults = self._faults_in_a_row = 0
 
@@ -146,11 +147,46 @@ class Mixer:
         """The thread lives. It ends by `stop`, or after `MixerFailed`."""
         return self._thread.is_alive()
 
-    def take(self, scene: Scene | str) -> None:
-        """Want `scene` from the next tick on. BadInput for a name there is not."""
-        wanted = Scene.parse(scene) if isinstance(scene, str) else scene
+    def check(self, scene: Scene | str) -> Scene:
+        """The scene that is spelled so; BadInput says what is possible in this meeting."""
+        return self.layouts.check(Scene.parse(scene) if isinstance(scene, str) else scene)
+
+    def take(self, scene: Scene | str, fade: bool = False) -> None:
+        """Want `scene` from the next tick on; with `fade` it comes within 300 ms instead of cut.
+
+        BadInput for a scene or site there is not. The scene that is on already is not faded again.
+        """
+        wanted = self.check(scene)
         with self._lock:
-            self._wanted = wanted
+            self._wanted, self._fade = wanted, fade
+
+    def give_floor(self, site: str | None) -> None:
+        """Let the site with the id `site` be heard in every scene but the slate, and seen where
+        a scene shows the floor; None: the hall. BadInput for a site there is not."""
+        feed = site_feed(self.layouts.check_site(site)) if site is not None else None
+        with self._lock:
+            self._floor = feed
+
+    def show_overlays(self, overlays: tuple[Overlay, ...]) -> None:
+        """Lay exactly these over every scene but the slate, the first one deepest.
+
+        BadInput when one of them is not wholly inside the picture: nothing changes then.
+        """
+        for box in (overlay.box for overlay in overlays):
+            if (
+                min(box.left, box.top) < 0
+                or box.left + box.width > self.canvas.width
+                or box.top + box.height > self.canvas.height
+            ):
+                raise BadInput(f"an overlay at {box} is outside of the picture", code="overlay")
+        with self._lock:
+            self._overlays = overlays
+
+    @property
+    def sign_box(self) -> Box | None:
+        """Where the sign language window is in every scene but the slate; None without one."""
+        pane = self.layouts.sign_pane(self.canvas)
+        return pane.box if pane else None
 
     def mute(self, muted: bool) -> None:
         """Silence the programme whatever the scene, or let it be heard again."""
@@ -269,17 +305,19 @@ class Mixer:
     def tick(self) -> None:
         """Make one tick of the programme. For the mixer's thread (and tests without one)."""
         with self._lock:
-            wanted, muted, feeds = self._wanted, self._muted, dict(self._feeds)
+            wanted, fade, muted, feeds = self._wanted, self._fade, self._muted, dict(self._feeds)
+            floor, overlays = self._floor, self._overlays
         pulled = {name: feed.buffer.pull() for name, feed in feeds.items()}
         for name, feed in feeds.items():
             self._follow(name, feed, pulled[name].alive)
             self.watch.feed(name, pulled[name])
+        look = Look(pulled, self._clock.time(), floor, overlays)
         frame = self._pool.take()
         try:
-            self._show(self._arrange(wanted, pulled, frame.picture), wanted)
-            sounds = self.bus.mix(
-                {name: one.sound for name, one in pulled.items()}, frozenset(wanted.feeds), muted
-            )
+            self._show(wanted if self._painter.alive(wanted, look) else SLATE, wanted, fade)
+            self._painter.paint(look, frame.picture)
+            heard = self.layouts.heard(wanted, self.canvas, floor=floor, linked=look.linked)
+            sounds = self.bus.mix({name: one.sound for name, one in pulled.items()}, heard, muted)
             self.watch.programme(frame.picture, sounds)
         except BaseException:
             frame.release()
@@ -297,19 +335,12 @@ class Mixer:
             feed.state, feed.lost_at = FeedState.LOST, self._programme_s
             self._tell(SourceLost(name, feed.lost_at))
 
-    def _arrange(self, wanted: Scene, pulled: dict[str, Pulled], picture: Picture) -> Scene:
-        """Paint the wanted scene into `picture`, or the slate; says which of them it was."""
-        if wanted.kind is SceneKind.HALL:
-            hall = pulled.get(HALL.feeds[0])
-            if hall is not None and hall.picture_alive and hall.picture is not None:
-                np.copyto(picture, hall.picture)
-                return wanted
-        np.copyto(picture, self._slate.picture(self._clock.time()))
-        return SLATE
-
-    def _show(self, shown: Scene, wanted: Scene) -> None:
+    def _show(self, shown: Scene, wanted: Scene, fade: bool) -> None:
+        """Tell the painter and the listener of another scene. What the mixer does by itself, when
+        a source is lost or is back, is always a cut."""
         if shown != self._shown:
             automatic = wanted == self._shown_for
+            self._painter.change(shown, fade=fade and not automatic and shown == wanted)
             self._tell(SceneShown(shown, self._programme_s, automatic))
         self._shown, self._shown_for = shown, wanted
 

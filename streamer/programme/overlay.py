@@ -5,6 +5,7 @@ It is made once per change (never in the mixer's thread) and blended at every ti
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import av
@@ -16,7 +17,25 @@ from streamer.programme.canvas import Planes
 from streamer.programme.graphics import Box
 
 _Layer = tuple[NDArray[np.uint16], NDArray[np.uint16]]
-"""Of one plane: its values times their opacity, and 255 minus the opacity; both 0 to 65025."""
+"""Of one plane: its values times their opacity with half a unit for rounding, and what is left of
+the picture below, 0 to 256. No sum leaves 16 bits."""
+
+
+class _Scratch(threading.local):
+    """Memory for the sums of one thread."""
+
+    def __init__(self) -> None:
+        self._sums = np.empty(0, dtype=np.uint16)
+
+    def of(self, rows: int, columns: int) -> NDArray[np.uint16]:
+        if self._sums.size < rows * columns:
+            self._sums = np.empty(rows * columns, dtype=np.uint16)
+        return self._sums[: rows * columns].reshape(rows, columns)
+
+
+_scratch = _Scratch()
+STRIP = 24
+"""Rows that are blended at once, so that the sums stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +58,36 @@ class Overlay:
         box = Box(left // 2 * 2, top // 2 * 2, width, height)
         frame = av.VideoFrame.from_ndarray(np.asarray(whole.convert("RGB")), format="rgb24")
         yuv = frame.reformat(format="yuv444p", dst_colorspace="ITU709").to_ndarray()
-        alpha = np.asarray(whole.getchannel("A")).astype(np.uint16)
-        rest = 255 - _half(alpha)
-        y, u, v = (plane * alpha for plane in yuv)
-        return Overlay(box, ((y, 255 - alpha), (_half(u), rest), (_half(v), rest)))
+        alpha = np.asarray(whole.getchannel("A")).astype(np.uint32)
+        opacity = (alpha * 256 + 127) // 255
+        y, u, v = (plane * opacity for plane in yuv)
+        rest, half = 256 - opacity, 256 - _half(opacity)
+        return Overlay(box, (_layer(y, rest), _layer(_half(u), half), _layer(_half(v), half)))
 
     def blend(self, planes: Planes) -> None:
-        """Lay it over the picture of `planes`, which must hold the whole box."""
-        for number, (plane, (value, rest)) in enumerate(zip(planes, self._layers, strict=True)):
-            by = 1 if number == 0 else 2
-            rows = slice(self.box.top // by, (self.box.top + self.box.height) // by)
-            columns = slice(self.box.left // by, (self.box.left + self.box.width) // by)
-            part = plane[rows, columns]
-            part[...] = (part * rest + value + 127) // 255
+        """Lay it over the picture of `planes`, which must hold the whole box.
+
+        Measured for a box of 1280x150: see the bench of the programme.
+        """
+        for plane, (value, rest), by in zip(planes, self._layers, (1, 2, 2), strict=True):
+            top, left = self.box.top // by, self.box.left // by
+            rows, columns = value.shape
+            for first in range(0, rows, STRIP):
+                last = min(rows, first + STRIP)
+                part = plane[top + first : top + last, left : left + columns]
+                sums = _scratch.of(last - first, columns)
+                np.multiply(part, rest[first:last], out=sums)
+                np.add(sums, value[first:last], out=sums)
+                np.right_shift(sums, 8, out=sums)
+                part[...] = sums
 
 
-def _half(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _half(plane: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The mean of every 2x2 pixels, rounded."""
-    rows = plane[0::2].astype(np.uint32) + plane[1::2]
-    return ((rows[:, 0::2] + rows[:, 1::2] + 2) // 4).astype(np.uint16)
+    rows = plane[0::2] + plane[1::2]
+    mean: NDArray[np.uint32] = (rows[:, 0::2] + rows[:, 1::2] + 2) // 4
+    return mean
+
+
+def _layer(value: NDArray[np.uint32], rest: NDArray[np.uint32]) -> _Layer:
+    return (value + 128).astype(np.uint16), rest.astype(np.uint16)

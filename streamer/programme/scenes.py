@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from streamer.domain.errors import BadInput
 
 HALL_FEED = "feed:hall"
-"""Id of the feed that the scene `hall` shows."""
+"""Id of the feed of the hall's own picture and sound."""
+SLIDES_FEED = "feed:slides"
+SIGN_FEED = "feed:sign"
+"""Id of the feed of the sign language interpreter's picture."""
+INTERPRETER_FEED = "feed:interpreter"
+"""Id of the feed with the sound of the second language."""
+SITE_FEEDS = "feed:site:"
+"""How the ids of the feeds of sites begin."""
 
 
-class SceneKind(StrEnum):
-    """How a scene arranges its feeds."""
-
-    HALL = "hall"
-    SLATE = "slate"
+def site_feed(site: str) -> str:
+    """Id of the feed of the site with the id `site`."""
+    return SITE_FEEDS + site
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One named arrangement, as commands and snapshots spell it: `hall`, `slate`."""
+    """One arrangement by its name, taken with a site or not: `hall`, `split:<site id>`, `slate`."""
 
-    kind: SceneKind
+    name: str
+    site: str = ""
 
     @staticmethod
-    def parse(name: str) -> Scene:
-        """The scene called `name`; BadInput with the names there are."""
-        try:
-            return Scene(SceneKind(name))
-        except ValueError:
-            raise BadInput(
-                f"there is no scene '{name}'; possible: {', '.join(SceneKind)}",
-                code="unknown_scene", scene=name,
-            ) from None  # fmt: skip
+    def parse(text: str) -> Scene:
+        """The scene as it is spelled; BadInput when nothing is spelled like this.
 
-    @property
-    def feeds(self) -> tuple[str, ...]:
-        """Ids of the feeds that this scene shows and lets be heard."""
-        return (HALL_FEED,) if self.kind is SceneKind.HALL else ()
+        Whether a meeting has such a scene and such a site is what `Layouts.scene` knows.
+        """
+        found = re.fullmatch(r"([a-z0-9-]{1,40})(?::([a-z0-9-]{1,40}))?", text)
+        if found is None:
+            raise BadInput(
+                f"'{text[:60]}' is not how a scene is spelled; write hall, slate or split:<site>",
+                code="unknown_scene", scene=text[:60],
+            )  # fmt: skip
+        return Scene(found[1], found[2] or "")
 
     def __str__(self) -> str:
-        return str(self.kind)
+        return f"{self.name}:{self.site}" if self.site else self.name
 
 
-HALL = Scene(SceneKind.HALL)
-SLATE = Scene(SceneKind.SLATE)
+HALL = Scene("hall")
+SLATE = Scene("slate")
 
 
 class FeedState(StrEnum):

@@ -33,6 +33,7 @@ from streamer.run.clock import ProgrammeClock
 from streamer.run.folder import put_aside
 from streamer.run.journal import Journal
 from streamer.run.outbox import Outbox
+from streamer.run.scenes import cards_of, layouts_of
 from streamer.run.secrets import Secrets
 from streamer.run.slate import slate_of
 from streamer.run.snapshot import Reporter
@@ -125,8 +126,10 @@ class MeetingRun:
         settings = self.spec.programme
         canvas = Canvas(settings.width, settings.height, settings.fps)
         slate = await asyncio.to_thread(slate_of, self.spec, canvas)
+        cards = cards_of(self.spec, canvas)
         self.mixer = Mixer(
-            canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer
+            canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer,
+            layouts=layouts_of(self.spec), cards=cards,
         )  # fmt: skip
         self.mixer.take(SLATE)
         self.chain = Chain(
@@ -137,6 +140,7 @@ class MeetingRun:
             self.mixer, settings.fps,
         )  # fmt: skip
         self.mixer.start()
+        cards.draw_soon()
 
     def _recall(self) -> bool:
         """State, sound and place in the inbox as the journal knows them; False when it is new."""
@@ -178,7 +182,10 @@ class MeetingRun:
         if state in (MeetingState.LINE_UP, MeetingState.LIVE):
             chain.start_programme()
             chain.start_relays(public=state is MeetingState.LIVE)
-            self._take(self.scene)
+            try:
+                self._take(self.scene)
+            except BadInput:  # a scene of a newer version
+                self._take(HALL if state is MeetingState.LIVE else SLATE)
             self.mixer.mute(self.muted)
         if state is MeetingState.ENDING or not state.running:
             self._begin_end()
@@ -311,7 +318,8 @@ class MeetingRun:
             case Command.SLATE:
                 self._take(SLATE)
             case Command.TAKE_SCENE:
-                self._take(Scene.parse(str(args.get("scene", ""))))
+                scene = self.mixer.check(str(args.get("scene", "")))
+                self._take(scene, fade=bool(args.get("fade", False)))
             case Command.MUTE:
                 self.muted = bool(args.get("muted", True))
                 self.mixer.mute(self.muted)
@@ -342,9 +350,9 @@ class MeetingRun:
         self._ending = asyncio.create_task(self._end(), name="ending")
         self._ending.add_done_callback(self._end_loudly)
 
-    def _take(self, scene: Scene) -> None:
+    def _take(self, scene: Scene, *, fade: bool = False) -> None:
+        self.mixer.take(scene, fade)
         self.scene = scene
-        self.mixer.take(scene)
 
     async def _end(self) -> None:
         """Slate and silence first, then outputs, OFF AIR from bytes, recorders last."""

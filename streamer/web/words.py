@@ -73,7 +73,15 @@ ACTS: dict[str, str] = {
     Act.CORRECT_SETTING: N_("correct the setting"),
     Act.CALL_US: N_("call the people who run the service"),
 }
-SCENES: dict[str, str] = {"hall": N_("Hall"), "slate": N_("Slate")}
+SCENES: dict[str, str] = {
+    "hall": N_("Hall"),
+    "site": N_("Site"),
+    "split": N_("Hall and site"),
+    "pip": N_("Site, the hall in a corner"),
+    "grid": N_("Everybody"),
+    "slides": N_("Slides"),
+    "slate": N_("Slate"),
+}
 EVENTS: dict[str, str] = {
     EventName.MEETING_STATE_CHANGED: N_("%(from)s → %(to)s"),
     EventName.RUN_STARTED: N_("A run took the meeting (worker %(worker)s)"),
