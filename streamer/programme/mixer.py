@@ -12,18 +12,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Protocol
 
-import av
 import numpy as np
 import structlog
-from PIL import Image
 
 from streamer.programme.bus import SoundBus
 from streamer.programme.canvas import Block, Canvas, Frame, FramePool, Picture
 from streamer.programme.feed_buffer import FeedBuffer, Pulled
 from streamer.programme.output import Output
+from streamer.programme.preview import jpeg
 from streamer.programme.scenes import (
     HALL,
     SLATE,
@@ -100,7 +98,7 @@ class Mixer:
         self._clock = clock or SystemClock()
         self._on_change = on_change
         self.bus = SoundBus(canvas)
-        self.watch = Watch(canvas)
+        self.watch = Watch(canvas, monotonic=self._clock.monotonic)
         self._pool = FramePool(canvas)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -219,17 +217,13 @@ class Mixer:
         if frame is None:
             return b""
         try:
-            rows = frame.picture.reshape(self.canvas.height * 3 // 2, self.canvas.width)
-            picture = av.VideoFrame.from_ndarray(rows, format="yuv420p")
+            return jpeg(self.canvas, frame.picture, width)
         finally:
             frame.release()
-        height = round(width * self.canvas.height / self.canvas.width / 2) * 2
-        small = picture.reformat(
-            width, height, "rgb24", src_colorspace="ITU709", interpolation="AREA"
-        )
-        jpeg = BytesIO()
-        Image.fromarray(small.to_ndarray()).save(jpeg, "JPEG", quality=70)
-        return jpeg.getvalue()
+
+    def feed_preview(self, feed_id: str, width: int = 240) -> bytes:
+        """The same of a feed; empty while it has no picture."""
+        return self.watch.preview(feed_id, width)
 
     # -- the thread ---------------------------------------------------------------------------
 
@@ -279,7 +273,9 @@ class Mixer:
             sounds = self.bus.mix(
                 {name: one.sound for name, one in pulled.items()}, frozenset(wanted.feeds), muted
             )
-            self.watch.programme(frame.picture, sounds)
+            self.watch.programme(
+                frame.picture, sounds, shown=str(self._shown), muted=muted
+            )  # fmt: skip
         except BaseException:
             frame.release()
             raise
