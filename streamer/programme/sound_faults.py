@@ -25,8 +25,9 @@ CLIP_SAMPLES = 10
 CLIP_BINS = 3
 MARGIN_DB = 3.0
 """A level must be better than its limit by so much to count as good again."""
-SPOKEN_DB = 6.0
-"""Speech goes up and down by more than this, the noise of a room does not: a pause is not `low`."""
+SPOKEN_DB = 5.0
+"""Speech goes up and down by more than this for most of the time, the noise of a room does not (nor
+with a knock in it): a pause is not `low`."""
 TONE_CREST_DB = 6.0
 """Peak over mean level below which a sound is a tone."""
 PAUSE_S = 2.0
@@ -151,8 +152,11 @@ class Low:
         bins = self._low_bins()
         if not bins or now - bins[0].at < LOW_AFTER_S:
             return NO_VERDICT
-        loudest = max(bins, key=lambda one: one.rms_db)
-        goes = loudest.rms_db - min(one.rms_db for one in bins) >= SPOKEN_DB
+        heard = sorted(
+            (one for one in bins if one.peak_db >= self._silent_db), key=lambda one: one.rms_db
+        )
+        loudest, often = heard[-1], len(heard) // 5
+        goes = heard[-1 - often].rms_db - heard[often].rms_db >= SPOKEN_DB
         tone = loudest.peak_db - loudest.rms_db <= TONE_CREST_DB
         if not (goes or tone):
             return NO_VERDICT
