@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ class Frozen:
         self._noise.append(changed / values.size)
         if len(self._noise) < NOISE_LOOKS or changed < values.size * NOISE_SHARE:
             return False
-        return float(np.median(self._noise)) >= NOISE_SHARE
+        return median(self._noise) >= NOISE_SHARE
 
     def judge(self, now: float, told: bool) -> Verdict:
         if told:

@@ -219,7 +219,7 @@ def _show(detectors: SignalDetectors, tick: _Tick, sample_rate: int) -> None:
         return
     detectors.bytes_came(tick.at)
     if tick.few is not None:
-        detectors.brightness(float(tick.few.mean()), tick.at)
+        detectors.brightness(int(tick.few.sum()) / tick.few.size, tick.at)
     if tick.points is not None:
         detectors.picture(tick.points, tick.at)
     flat = tick.block.reshape(-1)

@@ -248,7 +248,7 @@ def test_a_calm_face_is_not_frozen(rate: float) -> None:
 
     def face(at: float) -> Luma:
         picture = HALL.copy()
-        left, open_ = 36 + int(at * 3.7) % 7, 1 + int(at * 1.9) % 3
+        left, open_ = 36 + int(at * 3) % 7, 1 + int(at * 1.9) % 3
         picture[22 : 22 + open_, left : left + 4] = 30
         return picture
 
