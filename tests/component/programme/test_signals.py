@@ -72,7 +72,8 @@ def made(path: Path, film: Film) -> Path:
     subprocess.run(
         [
             FFMPEG, "-v", "error", "-y", "-f", "lavfi", "-i", film.picture,
-            "-f", "lavfi", "-i", f"aevalsrc={film.sound}:s=48000", "-t", str(LENGTH),
+            "-f", "lavfi", "-i", f"aevalsrc={film.sound}|{film.sound}:s=48000",
+            "-t", str(LENGTH),
             "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "50",
             "-b:v", f"{film.kbits}k", "-maxrate", f"{film.kbits}k", "-bufsize", f"{film.kbits}k",
             "-c:a", "aac", "-b:a", "96k", str(path),
