@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from streamer.config.service import DetectorSettings
 from streamer.domain.signals import Detector
-from streamer.programme.fault_run import LATEST_S, NO_VERDICT, FaultRun, Verdict
+from streamer.programme.fault_run import NO_VERDICT, FaultRun, Verdict
 
 BIN_S = 0.2
 KEPT_S = 6.0
@@ -222,6 +222,3 @@ class Clipping:
 
     def reset(self) -> None:
         """Nothing is kept besides the bins."""
-
-
-assert LOW_AFTER_S + BIN_S < LATEST_S + BIN_S
