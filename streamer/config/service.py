@@ -104,9 +104,16 @@ class DetectorSettings(Settings):
     Levels are dBFS; a fault is told at the latest 5 s after it began, whatever stands here.
     """
 
+    no_bytes_after: Duration = Field(
+        default=timedelta(seconds=2), description="How long nothing arrives before it is told."
+    )
     black_after: Duration = Field(
         default=timedelta(seconds=3), description="How long a picture is black before it is told."
     )
+    black_luma: int = Field(
+        default=24, ge=0, le=64,
+        description="Luma (16 is black, 235 white) up to which a point of the picture is black.",
+    )  # fmt: skip
     frozen_after: Duration = Field(
         default=timedelta(seconds=4),
         description="How long a picture stands still before it is told.",
@@ -120,6 +127,10 @@ class DetectorSettings(Settings):
     low_db: float = Field(
         default=-45, ge=-70, le=-20,
         description="Level in dBFS of speech below which a sound is too low.",
+    )  # fmt: skip
+    loud_db: float = Field(
+        default=-9, ge=-30, le=-1,
+        description="Mean level in dBFS above which a sound is too loud.",
     )  # fmt: skip
     offset_ms: int = Field(
         default=80, ge=20, le=1000,

@@ -12,12 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Protocol
 
-import av
 import structlog
-from PIL import Image
 
 from streamer.domain.errors import BadInput
 from streamer.programme.bus import SoundBus
@@ -29,6 +26,7 @@ from streamer.programme.layouts import Layouts
 from streamer.programme.output import Output
 from streamer.programme.overlay import Overlay
 from streamer.programme.painter import Look, Painter, SlatePicture
+from streamer.programme.preview import jpeg
 from streamer.programme.scenes import (
     HALL,
     SLATE,
@@ -99,7 +97,7 @@ class Mixer:
         self._clock = clock or SystemClock()
         self._on_change = on_change
         self.bus = bus or SoundBus(canvas)
-        self.watch = Watch(canvas)
+        self.watch = Watch(canvas, monotonic=self._clock.monotonic)
         self._pool = FramePool(canvas)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -256,17 +254,13 @@ class Mixer:
         if frame is None:
             return b""
         try:
-            rows = frame.picture.reshape(self.canvas.height * 3 // 2, self.canvas.width)
-            picture = av.VideoFrame.from_ndarray(rows, format="yuv420p")
+            return jpeg(self.canvas, frame.picture, width)
         finally:
             frame.release()
-        height = round(width * self.canvas.height / self.canvas.width / 2) * 2
-        small = picture.reformat(
-            width, height, "rgb24", src_colorspace="ITU709", interpolation="AREA"
-        )
-        jpeg = BytesIO()
-        Image.fromarray(small.to_ndarray()).save(jpeg, "JPEG", quality=70)
-        return jpeg.getvalue()
+
+    def feed_preview(self, feed_id: str, width: int = 240) -> bytes:
+        """The same of a feed; empty while it has no picture."""
+        return self.watch.preview(feed_id, width)
 
     # -- the thread ---------------------------------------------------------------------------
 
@@ -318,7 +312,7 @@ class Mixer:
             self._painter.paint(look, frame.picture)
             heard = self.layouts.heard(wanted, self.canvas, floor=floor, linked=look.linked)
             sounds = self.bus.mix({name: one.sound for name, one in pulled.items()}, heard, muted)
-            self.watch.programme(frame.picture, sounds)
+            self.watch.programme(frame.picture, sounds, shown=str(self._shown), muted=muted)
         except BaseException:
             frame.release()
             raise

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streamer.domain.errors import Unavailable
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegStatus
+from streamer.run.signals import Faults, Signals
 from streamer.store.live import run_lease
 
 if TYPE_CHECKING:
@@ -34,9 +35,22 @@ class Reporter:
         self._disk_low = self._journal_told = False
         self._disk_at = 0.0
         self._closed = False
+        self._faults = Faults(run.record, lambda: round(run.mixer.state().programme_s, 3))
 
     async def run(self) -> None:
         """Report until cancelled."""
+        run = self._run
+        run.mixer.watch.configure(run.spec.detectors)
+        self._faults.recall(run.journal.events, time.monotonic())
+        signals = Signals(
+            run.spec.id, run.live, run.mixer, self._faults,
+            quiet=lambda: self._closed or run._over_or_ending, changed=run._changed.set,
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report(), name="reporter:snapshot")
+            group.create_task(signals.run(), name="reporter:signals")
+
+    async def _report(self) -> None:
         changed = self._run._changed
         preview_at = 0.0
         while True:
@@ -81,6 +95,8 @@ class Reporter:
             "scene": {"wanted": str(state.wanted), "shown": str(state.shown),
                       "muted": state.muted},
             "legs": [_leg(status) for status in run.chain.legs.statuses()],
+            "feeds": [{"id": feed, "state": str(now)} for feed, now in state.feeds.items()],
+            "signals": {} if self._closed else self._faults.shown(),
             "meters": {"peak_db": [round(value, 1) for value in state.peak_db]},
             "disk": self._disk, "ingest": run.chain.intakes.shown, "watch": "hls/index.m3u8",
         }  # fmt: skip

@@ -12,7 +12,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -29,6 +29,9 @@ EVENTS_KEPT = 100_000
 """About so many events of all meetings stay in Redis; SQL and the journals have all of them."""
 SNAPSHOT_TTL_S = 24 * 3600
 PREVIEW_TTL_S = 10
+METERS_TTL_S = 2
+WATCHED_TTL_S = 12
+"""Seconds after the last look at meters or feeds for which the run goes on to show them."""
 HEARTBEAT_TTL_S = 10
 MEETING_TTL_S = 30 * 24 * 3600
 """Seconds after its last use that a meeting's specification and commands are kept."""
@@ -161,12 +164,34 @@ class Live:
         """The snapshots of all meetings of the last 24 hours, by meeting."""
         return await self._all("meeting:*:live")
 
-    async def put_preview(self, meeting: str, jpeg: bytes) -> None:
-        await self._set(_meeting(meeting, "preview"), jpeg, PREVIEW_TTL_S)
+    async def put_preview(self, meeting: str, jpeg: bytes, feed: str = "") -> None:
+        await self._set(_preview(meeting, feed), jpeg, PREVIEW_TTL_S)
 
-    async def preview(self, meeting: str) -> bytes | None:
-        """JPEG of the programme, at most 10 s old."""
-        return await self._get(_meeting(meeting, "preview"))
+    async def preview(self, meeting: str, feed: str = "") -> bytes | None:
+        """JPEG of the programme, or of the feed with this id; at most 10 s old."""
+        return await self._get(_preview(meeting, feed))
+
+    async def put_meters(self, meeting: str, meters: dict[str, Any]) -> None:
+        await self._set(_meeting(meeting, "meters"), to_json(meters), METERS_TTL_S)
+
+    async def meters(self, meetings: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The meters of those of `meetings` that have shown them in the last 2 s."""
+        if not meetings:
+            return {}
+        keys = [_meeting(meeting, "meters") for meeting in meetings]
+        async with self._link.guard() as redis:
+            raws = cast(list[bytes | None], await redis.mget(keys))
+        found = {meeting: _object(raw) for meeting, raw in zip(meetings, raws, strict=True)}
+        return {meeting: value for meeting, value in found.items() if value is not None}
+
+    async def say_watched(self, meeting: str) -> None:
+        """Somebody looks at the meters or the feeds of this meeting; to be said again every few
+        seconds. While nobody does, its run spares the work."""
+        await self._set(_meeting(meeting, "watched"), "1", WATCHED_TTL_S)
+
+    async def watched(self, meeting: str) -> bool:
+        """Whether somebody looked at its meters or feeds in the last seconds."""
+        return await self._get(_meeting(meeting, "watched")) is not None
 
     # What a run is given
 
@@ -272,6 +297,10 @@ class Live:
 
 def _meeting(meeting: str, what: str) -> str:
     return f"{PREFIX}meeting:{meeting}:{what}"
+
+
+def _preview(meeting: str, feed: str) -> str:
+    return _meeting(meeting, f"preview:{feed}" if feed else "preview")
 
 
 def _event(fields: dict[str, str]) -> Event:

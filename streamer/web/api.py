@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ WRITE_S = 20.0
 """Seconds a page may take to read what was sent, before it is cut off."""
 NO_STORE = {"Cache-Control": "no-store"}
 TRIES_FOR_ID = 5
+FEED = re.compile(r"feed:[a-z0-9:-]{1,100}")
 
 
 async def list_meetings(request: web.Request) -> web.Response:
@@ -137,17 +139,24 @@ async def as_run(request: web.Request) -> web.Response:
 
 
 async def preview(request: web.Request) -> web.Response:
-    """The picture of the programme, at most ten seconds old."""
-    reader = request.app[READER]
+    """The picture of the programme or of a feed, at most ten seconds old.
+
+    Pictures of feeds are made while somebody asks: the first answer may be that there is none.
+    """
+    reader, live = request.app[READER], request.app[CONTEXT].live
     meeting = await reader.seen_by(request.match_info["id"], request[IDENTITY])
-    picture = await request.app[CONTEXT].live.preview(meeting.id)
+    feed = _feed(request.query.get("feed"))
+    if feed:
+        await live.say_watched(meeting.id)
+    picture = await live.preview(meeting.id, feed)
     if picture is None:
         raise NotFound("there is no picture of this meeting now", code="no_preview")
     return web.Response(body=picture, content_type="image/jpeg", headers=NO_STORE)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: `as_run` (id: its seq), `live` (at most two a second), `trouble`."""
+    """Server-sent events: `as_run` (id: its seq), `live` (at most two a second), `trouble`, and
+    with `?meters=1` also `meters` (five a second while the meeting has a run)."""
     meeting = await request.app[READER].seen_by(request.match_info["id"], request[IDENTITY])
     last = _last_seq(request)
     response = web.StreamResponse(
@@ -155,7 +164,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     )
     await response.prepare(request)
     # Subscribe before reading what was, so that nothing falls between the two.
-    with request.app[FAN].subscribe(meeting.id) as subscriber:
+    meters = request.query.get("meters") == "1"
+    with request.app[FAN].subscribe(meeting.id, meters=meters) as subscriber:
         try:
             await _write(response, f"retry: 1000\n\nevent: hello\ndata: {time.time()}\n\n")
             if last is not None:
@@ -268,6 +278,18 @@ def _number(raw: str | None, field: str, least: int) -> int:
     return int(raw)
 
 
+def _feed(raw: str | None) -> str:
+    """Id of a feed; empty for the programme."""
+    if not raw or raw == "programme":
+        return ""
+    if not FEED.fullmatch(raw):
+        raise BadInput(
+            f"feed: '{raw}' is not the id of a feed, such as feed:hall",
+            code="wrong_fields", field="feed", fields={"feed": "is not the id of a feed"},
+        )  # fmt: skip
+    return raw
+
+
 def _limit(raw: str | None) -> int:
     return min(max(_number(raw, "limit", 500) if raw else 500, 1), 1000)
 
@@ -318,10 +340,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", f"/api/meetings/{ID}/events", events,
         "Events as they happen (SSE; resumes by Last-Event-ID)", Right.VIEW,
         media="text/event-stream", errors=(404,),
-        query=(Query("after", "seq of the last line that is known", "integer"),),
+        query=(
+            Query("after", "seq of the last line that is known", "integer"),
+            Query("meters", "1: events of type `meters` as well, five a second", "integer"),
+        ),
     ),
     Endpoint(
-        "GET", f"/api/meetings/{ID}/preview.jpg", preview, "Picture of the programme", Right.VIEW,
-        media="image/jpeg", errors=(404, 503),
+        "GET", f"/api/meetings/{ID}/preview.jpg", preview,
+        "Picture of the programme or of a feed", Right.VIEW,
+        media="image/jpeg", errors=(404, 422, 503),
+        query=(Query("feed", "id of a feed; without it the programme"),),
     ),
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Sixty open consoles must not be sixty readers of the event stream: one task follows it and hands
 events to subscribers; a second one reads the snapshots of meetings that somebody watches, at most
-twice a second. A page that reads too slowly is cut off and comes back with its Last-Event-ID.
+twice a second; a third one the meters, five times a second, while any page asks for them. A page
+that reads too slowly is cut off and comes back with its Last-Event-ID.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 QUEUE = 256
 """Events a page may be behind before it is cut off."""
 SNAPSHOT_EVERY_S = 0.5
+METERS_EVERY_S = 0.2
+SAY_WATCHED_S = 3.0
+"""Seconds after which a run is told again that somebody looks at its meters."""
 PLAN_EVERY_S = 2.0
 """Seconds between two readings of a watched meeting's plan from SQL."""
 RECENT = 200
@@ -40,16 +44,21 @@ PAGE = 1000
 """Events read at once while catching up with the stream at the start."""
 
 Item = tuple[str, dict[str, Any]]
-"""What a page gets: the type (`as_run`, `live`, `trouble`) and its data."""
+"""What a page gets: the type (`as_run`, `live`, `meters`, `trouble`) and its data."""
 
 
 @dataclass(eq=False)
 class Subscriber:
-    """One page that watches one meeting. Snapshots replace each other, events queue up."""
+    """One page that watches one meeting. Snapshots and meters replace each other, events queue up.
+
+    `wants_meters`: it asked for meters as well.
+    """
 
     meeting: str
+    wants_meters: bool = False
     events: deque[Item] = field(default_factory=deque)
     view: Item | None = None
+    meters: Item | None = None
     shown: dict[str, Any] | None = None
     closed: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,13 +83,18 @@ class Subscriber:
         self.view = ("live", view)
         self.wake.set()
 
+    def show_meters(self, meters: dict[str, Any]) -> None:
+        """Replace the meters that wait."""
+        self.meters = ("meters", meters)
+        self.wake.set()
+
     def close(self) -> None:
         self.closed = True
         self.wake.set()
 
     async def next(self, timeout_s: float) -> Item | None:
         """The next thing to send; None after `timeout_s` seconds or when closed."""
-        if not self.events and self.view is None and not self.closed:
+        if not (self.events or self.view or self.meters or self.closed):
             self.wake.clear()
             try:
                 await asyncio.wait_for(self.wake.wait(), timeout_s)
@@ -90,8 +104,11 @@ class Subscriber:
             return None
         if self.events:
             return self.events.popleft()
-        item, self.view = self.view, None
-        return item
+        if self.view is not None:
+            view, self.view = self.view, None
+            return view
+        meters, self.meters = self.meters, None
+        return meters
 
 
 class Fan:
@@ -104,6 +121,8 @@ class Fan:
         self._recent: OrderedDict[str, deque[Event]] = OrderedDict()
         self._plans: dict[str, tuple[float, Meeting]] = {}
         self._stop = asyncio.Event()
+        self._metered = asyncio.Event()
+        """Some page asks for meters, or everything ends."""
         self._trouble: StreamerError | None = None
 
     @property
@@ -112,13 +131,15 @@ class Fan:
         return sum(len(group) for group in self._subscribers.values())
 
     @contextmanager
-    def subscribe(self, meeting: str) -> Iterator[Subscriber]:
-        subscriber = Subscriber(meeting)
+    def subscribe(self, meeting: str, *, meters: bool = False) -> Iterator[Subscriber]:
+        subscriber = Subscriber(meeting, meters)
         if self._stop.is_set():
             subscriber.close()
         if self._trouble is not None:
             subscriber.put(("trouble", {"error": self._trouble.as_dict()}))
         self._subscribers.setdefault(meeting, set()).add(subscriber)
+        if meters:
+            self._metered.set()
         try:
             yield subscriber
         finally:
@@ -133,17 +154,19 @@ class Fan:
         return [event for event in self._recent.get(meeting, ()) if event.seq > after_seq]
 
     async def run(self) -> None:
-        """Read until `stop`; an unexpected error of either reader ends both and is raised."""
+        """Read until `stop`; an unexpected error of a reader ends all and is raised."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(), name="web:events")
                 group.create_task(self._watch(), name="web:snapshots")
+                group.create_task(self._meter(), name="web:meters")
         finally:
             self.stop()
 
     def stop(self) -> None:
         """End the readers and let every open event stream finish."""
         self._stop.set()
+        self._metered.set()
         for subscriber in self._everybody():
             subscriber.close()
 
@@ -183,6 +206,40 @@ class Fan:
                 for subscriber in self._subscribers.get(id_, ()):
                     subscriber.show(view)
             await self._pause(SNAPSHOT_EVERY_S)
+
+    async def _meter(self) -> None:
+        said: dict[str, float] = {}
+        newest: dict[str, Any] = {}
+        while not self._stop.is_set():
+            await self._metered.wait()
+            wanted = sorted({one.meeting for one in self._everybody() if one.wants_meters})
+            if not wanted and not self._stop.is_set():
+                self._metered.clear()
+                said.clear()
+                continue
+            try:
+                await self._say_watched(wanted, said)
+                found = await self._live.meters(wanted)
+            except Unavailable:
+                await self._pause(RETRY_S)  # the first reader says so, once
+                continue
+            for id_, meters in found.items():
+                if newest.get(id_) != meters.get("at"):
+                    self._hand_out_meters(id_, meters)
+            newest = {id_: meters.get("at") for id_, meters in found.items()}
+            await self._pause(METERS_EVERY_S)
+
+    async def _say_watched(self, wanted: list[str], said: dict[str, float]) -> None:
+        now = time.monotonic()
+        for id_ in wanted:
+            if now - said.get(id_, float("-inf")) >= SAY_WATCHED_S:
+                await self._live.say_watched(id_)
+                said[id_] = now
+
+    def _hand_out_meters(self, id_: str, meters: dict[str, Any]) -> None:
+        for subscriber in self._subscribers.get(id_, ()):
+            if subscriber.wants_meters:
+                subscriber.show_meters(meters)
 
     async def _plan(self, id_: str) -> Meeting:
         known = self._plans.get(id_)

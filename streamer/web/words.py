@@ -14,6 +14,7 @@ from streamer.domain.events import EventName
 from streamer.domain.legs import Health, LegKind, LegState
 from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import MeetingState
+from streamer.domain.signals import Detector
 from streamer.web.i18n import N_, Languages
 
 STATES: dict[str, str] = {
@@ -82,6 +83,33 @@ SCENES: dict[str, str] = {
     "slides": N_("Slides"),
     "slate": N_("Slate"),
 }
+FEEDS: dict[str, str] = {
+    "feed:hall": N_("Hall"),
+    "feed:slides": N_("Slides"),
+    "programme": N_("Programme"),
+}
+"""Feeds that every meeting may have; those of sites are called by the site."""
+DETECTORS: dict[str, str] = {
+    Detector.NO_BYTES: N_("nothing arrives"),
+    Detector.BLACK: N_("the picture is black"),
+    Detector.FROZEN: N_("the picture stands still"),
+    Detector.SILENT: N_("no sound"),
+    Detector.CLIPPING: N_("the sound is distorted by being too loud"),
+    Detector.LOW: N_("the sound is too quiet"),
+    Detector.LOUD: N_("the sound is too loud"),
+    Detector.OFFSET: N_("sound and picture are apart"),
+}
+ADVICE: dict[str, str] = {
+    Detector.NO_BYTES: N_("See whether the sender runs and its network works."),
+    Detector.BLACK: N_("Check the camera: its cap, its power, its cable."),
+    Detector.FROZEN: N_("Start the camera or the sender of this picture again."),
+    Detector.SILENT: N_("Check the microphone, its mute and the sound desk's output."),
+    Detector.CLIPPING: N_("Turn the level down at the sound desk, before the sender."),
+    Detector.LOW: N_("Turn the level up at the sound desk, or the gain of this source here."),
+    Detector.LOUD: N_("Turn the level down at the sound desk, or the gain of this source here."),
+    Detector.OFFSET: N_("Set the sound delay of this source."),
+}
+"""What a technician does about it."""
 EVENTS: dict[str, str] = {
     EventName.MEETING_STATE_CHANGED: N_("%(from)s → %(to)s"),
     EventName.RUN_STARTED: N_("A run took the meeting (worker %(worker)s)"),
@@ -102,7 +130,7 @@ EVENTS: dict[str, str] = {
     EventName.GRAPHICS_CHANGED: N_("Graphics: %(graphic)s"),
     EventName.SOUND_CHANGED: N_("Sound of %(feed)s was changed"),
     EventName.SIGNAL_FAULT: N_("%(feed)s: %(detector)s"),
-    EventName.SIGNAL_RECOVERED: N_("%(feed)s: %(detector)s is over, after %(seconds)s s"),
+    EventName.SIGNAL_RECOVERED: N_("Over after %(seconds)s s: %(feed)s, %(detector)s"),
     EventName.FEEDS_REDUCED: N_("Shown as still pictures until they are on: %(feeds)s"),
     EventName.SOURCE_CHANGED: N_("%(feed)s sends another form now"),
     EventName.CONFIGURATION_FROZEN: N_("The configuration is frozen"),
@@ -184,9 +212,11 @@ FIELDS: dict[str, str] = {
     "hall": N_("Hall"),
     "destinations": N_("Accounts"),
 }
-SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES)
+SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES, FEEDS, DETECTORS)
 """Tables whose keys stand as values in the data of events."""
 
+FEED_ID = re.compile(r"^feed:(?:site:)?(?=.)")
+"""What a feed's id has before the name that people know."""
 PLACE = re.compile(r"%\((\w+)\)s")
 
 
@@ -195,7 +225,8 @@ def tables(languages: Languages, language: str) -> dict[str, dict[str, str]]:
     named = {
         "states": STATES, "commands": COMMANDS, "leg_kinds": LEG_KINDS, "leg_states": LEG_STATES,
         "health": HEALTH, "acts": ACTS, "scenes": SCENES, "events": EVENTS, "errors": ERRORS,
-        "console": CONSOLE, "fields": FIELDS,
+        "console": CONSOLE, "fields": FIELDS, "feeds": FEEDS, "detectors": DETECTORS,
+        "advice": ADVICE,
     }  # fmt: skip
     return {
         name: {str(key): languages.text(language, text) for key, text in table.items()}
@@ -227,7 +258,9 @@ def _value(languages: Languages, language: str, value: Any) -> str:
         return languages.text(language, CONSOLE["yes" if value else "no"])
     if isinstance(value, float):
         return f"{value:.1f}"
+    if isinstance(value, list):
+        return ", ".join(_value(languages, language, one) for one in value)
     for table in SPOKEN:
         if value in table:
             return languages.text(language, table[value])
-    return str(value)
+    return FEED_ID.sub("", str(value))

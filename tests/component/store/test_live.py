@@ -302,6 +302,8 @@ async def all_calls(live: Live) -> list[str]:
         "touch": live.touch_work("w", "1-1"), "lease": live.lease("k", "o", 100),
         "release": live.release("k", "o"), "owner": live.lease_owner("k"),
         "heartbeat": live.heartbeat("w", {}), "workers": live.workers(),
+        "put_meters": live.put_meters("m", {}), "meters": live.meters(["m"]),
+        "say_watched": live.say_watched("m"), "watched": live.watched("m"),
     }  # fmt: skip
     results = await asyncio.gather(*calls.values(), return_exceptions=True)
     for result in results:
@@ -321,7 +323,7 @@ async def test_a_redis_that_is_killed_is_unavailable_and_works_again(
     with pytest.raises(Unavailable):
         await waiting
     for _ in range(2):
-        assert len(await all_calls(live)) == 24
+        assert len(await all_calls(live)) == 28
     await asyncio.to_thread(redis.start)
     assert await all_calls(live) == []
     assert 7 in [e.seq for _, e in await live.events("0-0", 0)]  # what was said is still there
@@ -333,7 +335,7 @@ async def test_a_redis_that_hangs_costs_no_more_than_the_deadline(
     assert await all_calls(live) == []
     redis.tell(signal.SIGSTOP)
     began = time.monotonic()
-    assert len(await all_calls(live)) == 24
+    assert len(await all_calls(live)) == 28
     assert time.monotonic() - began < 6  # 2 s, and what a busy machine adds
     redis.tell(signal.SIGCONT)
     # No late answer of before is taken for the answer of now.

@@ -164,3 +164,29 @@ async def test_redis_that_goes_away_is_said_and_comes_back(
         assert (await listener.next("trouble"))[2] == {"error": None}
         await world.happened(meeting, 9, EventName.MUTED, {"muted": True})
         assert (await listener.next("as_run"))[1] == "9"
+
+
+async def test_meters_come_to_the_page_that_asks_for_them(
+    client: Client, token: str, world: World
+) -> None:
+    meeting = (await world.meeting(state=MeetingState.LIVE)).id
+    await world.snapshot(meeting, MeetingState.LIVE)
+    assert not await world.live.watched(meeting)
+    async with (
+        listening(client, token, meeting, query="?meters=1") as asks,
+        listening(client, token, meeting) as does_not,
+    ):
+        async with asyncio.timeout(5):
+            while not await world.live.watched(meeting):  # noqa: ASYNC110 - the run asks so too
+                await asyncio.sleep(0.05)
+        for level in (-12.0, -20.0):
+            await world.live.put_meters(
+                meeting, {"at": level, "peak_db": {"programme": [level, level]}}
+            )
+            _, _, got = await asks.next("meters")
+            assert got["peak_db"] == {"programme": [level, level]}
+        await world.happened(meeting, 7, EventName.MUTED, {"muted": True})
+        kinds = []
+        while "as_run" not in kinds:
+            kinds.append((await does_not.next())[0])
+        assert "meters" not in kinds

@@ -14,6 +14,7 @@ from streamer.domain.events import EventName
 from streamer.domain.legs import Health, LegKind, LegState
 from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import MeetingState, instant
+from streamer.domain.signals import Detector
 from streamer.web import i18n, words
 
 ROOT = Path(streamer.web.__file__).parent
@@ -62,6 +63,7 @@ def test_every_word_of_the_domain_is_in_a_table() -> None:
     assert words.HEALTH.keys() == set(Health)
     assert words.ACTS.keys() == set(Act)
     assert words.EVENTS.keys() == set(EventName)
+    assert words.DETECTORS.keys() == words.ADVICE.keys() == set(Detector)
     assert words.COMMANDS.keys() == set(Command) - {Command.SEALED, Command.REPLAN}
 
 

@@ -4,7 +4,7 @@ import { clock, errorText, fill, make } from "./words.js";
 
 const KEPT = 500;
 const BAD = new Set(["relay_lost", "source_lost", "disk_problem", "store_lost", "command_refused",
-  "package_failed", "ingest_refused"]);
+  "package_failed", "ingest_refused", "signal_fault"]);
 const QUIET = new Set(["recording_part_finished"]);
 
 export class Log {

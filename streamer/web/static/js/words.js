@@ -1,6 +1,8 @@
 // Words and numbers as people read them. The tables of words come from the server.
 
 const PLACE = /%\((\w+)\)s/g;
+// What a feed's id has before the name that people know.
+const FEED_ID = /^feed:(?:site:)?(?=.)/;
 
 /** Fill the %(name)s places of a text; values that are words of ours are translated. */
 export function fill(text, values, tables) {
@@ -11,10 +13,12 @@ function word(value, tables) {
   if (value === undefined || value === null) return "–";
   if (typeof value === "boolean") return tables.console[value ? "yes" : "no"];
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(1);
-  for (const table of [tables.states, tables.commands, tables.leg_states, tables.scenes]) {
-    if (table[value] !== undefined) return table[value];
+  if (Array.isArray(value)) return value.map((one) => word(one, tables)).join(", ");
+  for (const name of ["states", "commands", "leg_states", "scenes", "feeds", "detectors"]) {
+    const table = tables[name] ?? {};
+    if (Object.hasOwn(table, value)) return table[value];
   }
-  return String(value);
+  return String(value).replace(FEED_ID, "");
 }
 
 /** An error of the API in words; the server's own message when there is no translation. */
