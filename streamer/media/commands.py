@@ -236,7 +236,7 @@ FLASH_EVERY_S = 2
 """Seconds between two flashes of the test pattern, each with a beep."""
 
 
-def test_input(
+def pattern_input(
     settings: ProgrammeSettings, *, text_fd: int | None = None, sound_fd: int | None = None,
     font: Path | None = None, stills: bool = False,
 ) -> list[str]:  # fmt: skip
@@ -268,6 +268,24 @@ def test_input(
         else f"amovie=/dev/fd/{sound_fd}:loop=0,asetpts=N/SR/TB[out1]"
     )
     return ["-re", "-f", "lavfi", "-i", f"{','.join(picture)};{sound}"]
+
+
+def sample(binary: str, settings: ProgrammeSettings, seconds: int, path: Path) -> list[str]:
+    """A clip encoded as the programme is, to measure what encoding costs, and decoding it."""
+    rate, gop = f"{settings.video_kbps}k", str(settings.fps * settings.gop_s)
+    return [
+        binary, *COMMON, "-v", "error", "-f", "lavfi", "-i",
+        f"testsrc2=size={settings.width}x{settings.height}:rate={settings.fps},format=yuv420p[out0]"
+        ";sine=frequency=440:sample_rate=48000[out1]",
+        "-t", str(seconds), "-c:v", "libx264", "-preset", str(settings.preset), "-bf", "0",
+        "-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-g", gop, "-pix_fmt", "yuv420p",
+        "-c:a", "aac", "-ac", "2", "-f", "mpegts", "-y", str(path),
+    ]  # fmt: skip
+
+
+def sample_input(path: Path) -> list[str]:
+    """The input flags for that clip, as fast as it goes."""
+    return ["-colorspace", "bt709", "-f", "mpegts", "-i", str(path)]
 
 
 def hls_recorder(binary: str, part_s: int) -> list[str]:

@@ -70,7 +70,7 @@ class TestPattern:
         font = None
         with contextlib.suppress(StreamerError):  # the slate says that a font is missing
             font = find_font(Weight.BOLD)
-        flags = commands.test_input(
+        flags = commands.pattern_input(
             settings, text_fd=text_fd, sound_fd=sound_fd, font=font, stills=stills
         )
         environment = {**os.environ, "TZ": self._zone}
@@ -106,7 +106,9 @@ def _resampled(data: bytes) -> Samples:
         raise ValueError("espeak-ng said nothing")
     count = len(samples) * RATE // rate
     spoken = np.interp(np.arange(count) * (rate / RATE), np.arange(len(samples)), samples)
-    return (spoken * (VOICE / max(1.0, float(np.abs(samples).max())))).astype(np.float32)
+    loudest = max(1.0, float(np.abs(samples).max()))
+    said: Samples = (spoken * (VOICE / loudest)).astype(np.float32)
+    return said
 
 
 def _sound(speeches: list[Samples]) -> bytes:

@@ -104,7 +104,7 @@ class Feed:
         self.level, self.why = Level.FULL, ""
         self._switch = asyncio.Event()
         self._began = 0.0
-        self._fault_at = float("-inf")
+        self._fault_at = self._asked_at = float("-inf")
         self._marked = (0, (0, 0))
 
     def limit(self, level: Level, why: str = "") -> None:
@@ -196,49 +196,52 @@ class Feed:
         return decoder
 
     async def _until_changed(
-        self, leg: Leg, decoder: Decoder | None, media: ParticipantMedia | None,
-        gone: asyncio.Event | None, moved: int,
-    ) -> Outcome | None:  # fmt: skip
+        self,
+        leg: Leg,
+        decoder: Decoder | None,
+        media: ParticipantMedia | None,
+        gone: asyncio.Event | None,
+        moved: int,
+    ) -> Outcome | None:
         """None when another decoder is wanted; else how the try ended."""
-        events = [
-            self._switch,
-            *([gone] if gone else []),
-            *([self._seat.changed] if self._seat else []),
-        ]
+        events = [self._switch, *([gone] if gone else [])]
+        if self._seat is not None:
+            events.append(self._seat.changed)
         waiting = {asyncio.create_task(one.wait(), name=f"{leg.id} event") for one in events}
         ended = asyncio.ensure_future(decoder.child.wait()) if decoder else None
         every = {*waiting, ended} if ended else waiting
-        asked = time.monotonic()
         try:
             while True:
-                done, _ = await asyncio.wait(
-                    every, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(every, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 if decoder is not None:
                     leg.moved(moved + decoder.bytes, self._mark(decoder))
-                if ended and ended.done() and decoder is not None:
-                    return Outcome(decoder.child.cause)
-                if (gone and gone.is_set()) or (self._seat and self._seat.changed.is_set()):
-                    if decoder is not None and ended is not None:
+                    if decoder.child.returncode is not None:
+                        return Outcome(await self._cause(decoder))
+                if any(event.is_set() for event in events[1:]):
+                    if decoder is not None and ended is not None and media is None:
                         decoder.end_of_input()
-                        if media is None:
-                            await asyncio.wait({ended}, timeout=LAST_PICTURES_S)
+                        await asyncio.wait({ended}, timeout=LAST_PICTURES_S)
                     return Outcome("the source is gone; the feed waits for it")
                 if self._switch.is_set():
                     return None
                 if decoder is not None and (fault := self._fault(decoder)):
                     return Outcome(f"{fault}; the decoder is begun anew")
-                if (
-                    media
-                    and self.level is Level.STILLS
-                    and time.monotonic() - asked > STILL_EVERY_S
-                ):
-                    asked = time.monotonic()
-                    media.want_keyframe()
+                self._ask_for_stills(media)
         finally:
             for task in every:
                 task.cancel()
             await asyncio.gather(*every, return_exceptions=True)
+
+    @staticmethod
+    async def _cause(decoder: Decoder) -> str:
+        await decoder.child.wait()  # its last words
+        return decoder.child.cause
+
+    def _ask_for_stills(self, media: ParticipantMedia | None) -> None:
+        now = time.monotonic()
+        if media and self.level is Level.STILLS and now - self._asked_at > STILL_EVERY_S:
+            self._asked_at = now
+            media.want_keyframe()
 
     def _mark(self, decoder: Decoder) -> int:
         """Grows while the feed is healthy: pictures and sound come out; of stills without sound,
@@ -271,4 +274,4 @@ class Feed:
             return Input(commands.file_input(Path(self._source.path or ""), played))
         if self._pattern is not None:
             return self._pattern.input(self._settings, stills)
-        return Input(commands.test_input(self._settings, stills=stills))
+        return Input(commands.pattern_input(self._settings, stills=stills))

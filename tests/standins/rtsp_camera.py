@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import re
 import socket
+from functools import partial
 from pathlib import Path
 
 from streamer.demo.accounts import free_port
@@ -70,7 +71,7 @@ class RtspCamera:
         loop = asyncio.get_running_loop()
         for channel in range(4):
             ear, _ = await loop.create_datagram_endpoint(
-                lambda channel=channel: _Ear(self, channel), local_addr=("127.0.0.1", base + channel)
+                partial(_Ear, self, channel), local_addr=("127.0.0.1", base + channel)
             )  # fmt: skip
             self._ears.append(ear)
         self._sdp.unlink(missing_ok=True)

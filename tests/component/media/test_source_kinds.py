@@ -1,0 +1,282 @@
+"""Each kind of source: sound and picture arrive together, it may go and come, no secret shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from aiohttp import web
+
+from streamer.config.models import Source
+from streamer.demo.hall import Form, picture_graph, sound_graph, video_options
+from streamer.domain.legs import LegState
+from streamer.media.child import Child
+from streamer.media.commands import ffmpeg_path
+from tests.component.media.kinds import kinds, site, udp_port
+from tests.component.media.stage import all_argv, until
+from tests.standins.rtsp_camera import G711, H264, RtspCamera, even_port, rtp_sender
+
+pytestmark = pytest.mark.component
+SMALL = Form(640, 360, video_kbps=1000, gop_s=1)
+SECRET = "quiet-7391 it's/@secret"
+NEEDLE = "7391"
+
+
+def source(**values: object) -> Source:
+    return Source.model_validate(values)
+
+
+def sending(form: Form, *output: str) -> list[str]:
+    """The hall's picture and sound, encoded, to `output`."""
+    return [
+        ffmpeg_path(), "-nostdin", "-v", "error", "-filter_threads", "1", "-re", "-f", "lavfi",
+        "-i", f"{picture_graph(form)}[out0];{sound_graph()}[out1]", *video_options(form),
+        "-c:a", "aac", "-ac", "2", *output,
+    ]  # fmt: skip
+
+
+@asynccontextmanager
+async def running(argv: list[str]) -> AsyncIterator[Child]:
+    child = await Child.start("sender", argv)
+    try:
+        yield child
+    finally:
+        await child.kill()
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of the hall as a file."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    argv = [word for word in sending(SMALL, "-t", "10", "-y", str(path)) if word != "-re"]
+    asyncio.run(_made(argv))
+    return path
+
+
+async def _made(argv: list[str]) -> None:
+    child = await Child.start("film", argv)
+    assert await child.wait() == 0, child.last_words
+
+
+def nowhere_in_argv() -> None:
+    """No command line of ours holds the secret, as it is or as part of an address."""
+    ours = [line for line in all_argv(NEEDLE) if "sender" not in line and "mode=listener" not in line]
+    assert not ours
+
+
+async def test_an_srt_encoder_that_listens_is_called_and_called_again(tmp_path: Path) -> None:
+    port, passphrase = udp_port(), "quiet-7391-passphrase"
+    async with kinds(tmp_path) as it:
+        it.begin(source(
+            kind="srt_caller", address=f"srt://127.0.0.1:{port}",
+            passphrase=it.secret("phrase", passphrase), token=it.secret("id", "hall,7391"),
+        ))  # fmt: skip
+        argv = sending(
+            SMALL, "-f", "mpegts",
+            f"srt://127.0.0.1:{port}?mode=listener&passphrase={passphrase}&pbkeylen=16",
+        )  # fmt: skip
+        async with running(argv):
+            await it.shows()
+            nowhere_in_argv()
+        assert await it.shows("slate", 6) < 4
+        async with running(argv):
+            await it.shows()
+            assert abs(await it.offset()) <= 80
+    for change in it.changes:
+        assert NEEDLE not in f"{change.status.error}{change.status.target}"
+
+
+@pytest.mark.parametrize("audio", [H264, G711], ids=["aac", "g711"])
+async def test_a_camera_by_rtsp(tmp_path: Path, audio: tuple[str, ...]) -> None:
+    camera = RtspCamera(tmp_path, login=f"admin:{SECRET}", form=SMALL, audio=audio)
+    await camera.start()
+    try:
+        async with kinds(tmp_path) as it:
+            it.begin(source(
+                kind="rtsp", address=f"rtsp://127.0.0.1:{camera.port}/stream1",
+                login=it.secret("login", f"admin:{SECRET}"),
+            ))  # fmt: skip
+            await it.shows()
+            nowhere_in_argv()
+            assert abs(await it.offset()) <= 80
+    finally:
+        await camera.stop()
+
+
+async def test_a_camera_that_freezes_is_noticed_and_one_that_refuses_is_said(
+    tmp_path: Path,
+) -> None:
+    camera = RtspCamera(tmp_path, login=f"admin:{SECRET}", form=SMALL)
+    await camera.start()
+    try:
+        async with kinds(tmp_path) as it:
+            address = f"rtsp://127.0.0.1:{camera.port}/stream1"
+            wrong = source(kind="rtsp", address=address, login=it.secret("w", "admin:other-7391"))
+            it.begin(
+                source(kind="rtsp", address=address, login=it.secret("login", f"admin:{SECRET}")),
+                sites=(site("abai", wrong),),
+            )
+            refused = it.get("receiver:site:abai")
+            await until(lambda: "refuses our login" in refused.error)
+            await it.shows()
+            receiver = it.get("receiver:hall")
+            camera.frozen = True
+            assert await until(lambda: receiver.state is not LegState.RUNNING, 10) <= 4.5
+            camera.frozen = False
+            await it.shows("slate", 5)
+            await it.shows()
+        for change in it.changes:
+            assert NEEDLE not in f"{change.status.error}{change.status.target}"
+    finally:
+        await camera.stop()
+
+
+@asynccontextmanager
+async def web_server(folder: Path, token: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """Serves `folder`; playlists only to who knows the token. Also the paths asked for."""
+    asked: list[str] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        name = request.match_info["name"]
+        if name.endswith("m3u8") and request.query.get("token") != token:
+            return web.Response(status=403)
+        return web.FileResponse(folder / name)
+
+    app = web.Application()
+    app.router.add_get("/{name}", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    listener = web.TCPSite(runner, "127.0.0.1", 0)
+    await listener.start()
+    assert listener._server is not None
+    port = listener._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    try:
+        yield f"http://127.0.0.1:{port}", asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_hls_with_a_token(tmp_path: Path, film: Path) -> None:
+    hls = tmp_path / "hls"
+    hls.mkdir()
+    await _made([
+        ffmpeg_path(), "-nostdin", "-v", "error", "-i", str(film), "-c", "copy", "-f", "hls",
+        "-hls_time", "2", "-hls_list_size", "0", str(hls / "a.m3u8"),
+    ])  # fmt: skip
+    async with web_server(hls, SECRET) as (base, asked), kinds(tmp_path) as it:
+        it.begin(
+            source(
+                kind="url", address=f"{base}/a.m3u8",
+                token=it.secret("token", f"token={quote(SECRET, safe='')}"),
+            ),
+            sites=(site("abai", source(kind="url", address=f"{base}/a.m3u8")),),
+        )  # fmt: skip
+        await it.shows()
+        nowhere_in_argv()
+        await until(lambda: "refuses our login or token" in it.get("receiver:site:abai").error)
+        assert abs(await it.offset()) <= 80
+    assert "/a2.ts" in asked
+
+
+async def test_a_playlist_names_no_file_of_ours(tmp_path: Path, film: Path) -> None:
+    hls = tmp_path / "hls"
+    hls.mkdir()
+    (tmp_path / "ours.ts").write_bytes(b"x")
+    await _made([ffmpeg_path(), "-nostdin", "-v", "error", "-i", str(film), "-c", "copy",
+                 "-y", str(tmp_path / "ours.ts")])  # fmt: skip
+    (hls / "a.m3u8").write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://"
+        f"{tmp_path}/ours.ts\n#EXT-X-ENDLIST\n"
+    )
+    async with web_server(hls, "") as (base, asked), kinds(tmp_path) as it:
+        it.begin(source(kind="url", address=f"{base}/a.m3u8?token="))
+        receiver = it.get("receiver:hall")
+        await until(lambda: asked and receiver.tries >= 2)
+        assert receiver.bytes == 0
+
+
+async def test_a_file_again_and_again(tmp_path: Path, film: Path) -> None:
+    async with kinds(tmp_path) as it:
+        it.begin(source(kind="file", path=str(film)))
+        await it.shows()
+        assert abs(await it.offset()) <= 80
+
+
+class Media:
+    """A participant of the link, sent by ffmpeg."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._file = even_port(), folder / "participant.sdp"
+        self.sdp = ""
+        self.flowing, self.gone = asyncio.Event(), asyncio.Event()
+        self.gone.set()
+        self.asked = 0
+
+    def want_keyframe(self) -> None:
+        self.asked += 1
+
+    @asynccontextmanager
+    async def sends(self, form: Form, *video: str) -> AsyncIterator[Child]:
+        """Send; the decoder binds its ports before, as the link's sender reports come first."""
+        self._file.unlink(missing_ok=True)
+        argv = rtp_sender(
+            form, self.port, self._file, audio=("-c:a", "libopus", "-ac", "2"), video=video
+        )
+        async with running(argv) as child:
+            await until(lambda: self._file.exists() and "m=audio" in self._file.read_text())
+            text = self._file.read_text()
+            self.sdp = text[text.index("v=0") :]
+            self.gone.clear()
+            self.flowing.set()
+            try:
+                yield child
+            finally:
+                self.flowing.clear()
+                self.gone.set()
+
+
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "25", "-b:v", "1M")
+
+
+@pytest.mark.parametrize("video", [(), VP8], ids=["h264", "vp8"])
+async def test_a_participant_of_the_link(tmp_path: Path, video: tuple[str, ...]) -> None:
+    async with kinds(tmp_path) as it:
+        it.begin(source(kind="link"))
+        media = Media(tmp_path)
+        it.intakes._seats["feed:hall"].put(media)
+        async with media.sends(SMALL, *video):
+            await it.shows()
+            assert media.asked >= 1
+        await it.shows("slate", 5)
+        async with media.sends(replace(SMALL, width=320, height=240, fps=15), *video):
+            await it.shows()
+            assert abs(await it.offset(7.0)) <= 80
+
+
+async def test_the_test_pattern_flashes_beeps_and_speaks(tmp_path: Path) -> None:
+    async with kinds(tmp_path) as it:
+        it.begin(source(kind="test"))
+        await it.shows("hall")
+        assert it.get("feed:hall").detail == ""
+        frames: list[tuple[float, np.ndarray[tuple[int], np.dtype[np.float32]]]] = []
+        tap(it.mixer.attach_output, frames)
+        await until(lambda: len(frames) >= 200)
+    luma = np.array([mean for mean, _ in frames[:200]])
+    flashes = np.flatnonzero(np.diff(luma) >= 40) + 1
+    assert len(flashes) >= 3
+    assert np.all(np.diff(flashes) == 50)
+    heard = np.concatenate([sound for _, sound in frames[:200]])
+    assert beeps_after(heard, flashes) == pytest.approx([0] * len(flashes), abs=80)
+    rest = heard[: 1920 * 60]
+    assert np.abs(rest).max() > 0.1  # speech, not only the hum
+
+
+def tap(attach: Callable[..., object], frames: list[tuple[float, object]]) -> None:
+    raise NotImplementedError
