@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from streamer.config.models import (
     LocalNames,
@@ -43,7 +47,9 @@ from tests.component.media.stage import Stage, until
 class Kinds(Stage):
     """A stage with `intakes`; `recorded` are the events they put on record."""
 
-    def begin(self, *sources: Source, sites: tuple[Site, ...] = (), feeds: int | None = None) -> None:
+    def begin(
+        self, *sources: Source, sites: tuple[Site, ...] = (), feeds: int | None = None
+    ) -> None:
         canvas = Canvas(SETTINGS.width, SETTINGS.height, SETTINGS.fps)
         names = Names("Абай облысы", "область Абай")
         self.recorded: list[tuple[EventName, dict[str, Any]]] = []
@@ -115,6 +121,54 @@ class Kinds(Stage):
         path = self.folder / name
         path.write_text(value)
         return f"file:{path}"
+
+
+class Tap:
+    """Takes the programme as it leaves the mixer: the luma plane and the sound of each tick."""
+
+    def __init__(self, mixer: Mixer) -> None:
+        self._mixer = mixer
+        self.lumas: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self.chromas: list[tuple[int, int]] = []
+        """U and V in the middle of the picture."""
+        self.sounds: list[np.ndarray[Any, np.dtype[np.float32]]] = []
+
+    @property
+    def ticks(self) -> int:
+        return min(len(self.lumas), len(self.sounds))
+
+    def __enter__(self) -> Tap:
+        (video, video_w), (audio, audio_w) = os.pipe(), os.pipe()
+        self._output = self._mixer.attach_output(video_w, audio_w, name="tap")
+        self._threads = [
+            threading.Thread(target=self._pictures, args=(video,), daemon=True),
+            threading.Thread(target=self._hear, args=(audio,), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mixer.detach_output(self._output, drain=0.2)
+        for thread in self._threads:
+            thread.join(5)
+
+    def _pictures(self, fd: int) -> None:
+        canvas = self._mixer.canvas
+        count = canvas.width * canvas.height
+        with os.fdopen(fd, "rb") as file:
+            while len(data := file.read(canvas.picture_bytes)) == canvas.picture_bytes:
+                flat = np.frombuffer(data, np.uint8)
+                middle = (canvas.height // 4) * (canvas.width // 2) + canvas.width // 4
+                self.chromas.append((int(flat[count + middle]), int(flat[count * 5 // 4 + middle])))
+                self.lumas.append(flat[:count].reshape(canvas.height, canvas.width))
+
+    def _hear(self, fd: int) -> None:
+        with os.fdopen(fd, "rb") as file:
+            size = self._mixer.canvas.samples_per_tick * 4
+            while len(data := file.read(size)) == size:
+                both = np.frombuffer(data, "<i2").reshape(-1, 2).mean(axis=1)
+                self.sounds.append((both / 32768).astype(np.float32))
 
 
 @asynccontextmanager
