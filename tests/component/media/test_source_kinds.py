@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -228,16 +229,19 @@ class Media:
         self.asked += 1
 
     @asynccontextmanager
-    async def sends(self, form: Form, *video: str) -> AsyncIterator[Child]:
-        """Send; the decoder binds its ports before, as the link's sender reports come first."""
+    async def sends(self, form: Form, *video: str, to: int = 0) -> AsyncIterator[Child]:
+        """Send to the decoder's ports, or by way of the port `to`."""
         self._file.unlink(missing_ok=True)
         argv = rtp_sender(
-            form, self.port, self._file, audio=("-c:a", "libopus", "-ac", "2"), video=video
+            form, to or self.port, self._file, audio=("-c:a", "libopus", "-ac", "2"), video=video
         )
         async with running(argv) as child:
             await until(lambda: self._file.exists() and "m=audio" in self._file.read_text())
             text = self._file.read_text()
-            self.sdp = text[text.index("v=0") :]
+            text = text[text.index("v=0") :]
+            for at in (0, 2):
+                text = text.replace(f" {(to or self.port) + at} ", f" {self.port + at} ")
+            self.sdp = text
             self.gone.clear()
             self.flowing.set()
             try:
@@ -291,3 +295,110 @@ def beep_near(heard: np.ndarray[Any, np.dtype[np.float32]], flash: int) -> float
     power = np.abs(np.add.reduceat(part * turn, np.arange(0, len(part), 240))) / 240
     loud = int(np.flatnonzero(power > 0.1)[0]) * 240
     return (start + loud - flash * TICK) / 48_000
+
+
+async def test_more_sources_than_the_machine_decodes_are_stills_until_they_are_wanted(
+    tmp_path: Path, film: Path
+) -> None:
+    async with web_server(film.parent, "") as (base, _), kinds(tmp_path) as it:
+        film_source = source(kind="url", address=f"{base}/{film.name}")
+        it.begin(
+            source(kind="file", path=str(film)),
+            sites=tuple(site(name, film_source) for name in ("a", "b", "c")), feeds=2,
+        )  # fmt: skip
+
+        def pictures(name: str) -> int:
+            feed = it.mixer._feeds.get(f"feed:{name}")
+            return feed.buffer.counts.pictures if feed else 0
+
+        async def rates() -> dict[str, float]:
+            """Pictures a second of each feed, over 1.6 s."""
+            names = ("hall", "site:a", "site:b", "site:c")
+            before = {name: pictures(name) for name in names}
+            await it.goes_on(1.6)
+            return {name: (pictures(name) - before[name]) / 1.6 for name in names}
+
+        await until(lambda: len(it.intakes.reduced) == 2 and pictures("site:c") > 3)
+        assert it.intakes.reduced == ("feed:site:b", "feed:site:c")
+        assert it.get("feed:site:c").detail.startswith("still pictures: 4 sources send")
+        rate = await rates()
+        assert min(rate["hall"], rate["site:a"]) > 20, rate
+        assert max(rate["site:b"], rate["site:c"]) < 4, rate
+        assert it.mixer.state().feeds["feed:site:c"] == "alive"
+
+        it.intakes.want(["feed:hall", "feed:site:c"])
+        assert it.intakes.reduced == ("feed:site:a", "feed:site:b")
+        seen = pictures("site:c")
+        assert await until(lambda: pictures("site:c") > seen + 12, 10) <= 2.5
+        await until(lambda: it.get("feed:site:c").detail == "")
+        rate = await rates()
+        assert rate["site:c"] > 20, rate
+        assert rate["site:a"] < 4, rate
+        assert set(it.mixer.state().feeds.values()) == {"alive"}, it.mixer.state().feeds
+        told = [data["feeds"] for name, data in it.recorded if name == "feeds_reduced"]
+        assert told[-1] == ["feed:site:a", "feed:site:b"]
+        assert len({tuple(feeds) for feeds in told}) == len(told), "each change once"
+        assert it.get("receiver:site:c").tries == 1, "the connection was not touched"
+
+
+async def test_a_participant_may_come_late_lose_packets_and_start_again(tmp_path: Path) -> None:
+    async with kinds(tmp_path) as it:
+        it.begin(sites=(site("abai"),))
+        assert not it.legs.ids("feed:")
+        media = Media(tmp_path)
+        it.intakes.add_participant("abai", media)
+        lossy = LossyLine(media.port)
+        async with lossy, media.sends(SMALL, to=lossy.port):
+            await until(lambda: it.legs.running("feed:site:abai"))
+            await it.goes_on(2.0)
+            counts = it.mixer._feeds["feed:site:abai"].buffer.counts
+            before = counts.pictures
+            await it.goes_on(2.0)
+            assert counts.pictures - before > 30
+            assert lossy.lost > 10
+        await until(lambda: not it.legs.running("feed:site:abai"), 5)
+        it.intakes.remove_participant("abai")
+        again = Media(tmp_path)
+        it.intakes.add_participant("abai", again)
+        before = counts.pictures
+        async with again.sends(replace(SMALL, width=480, height=270)):
+            await until(lambda: counts.pictures > before + 25)
+
+
+class LossyLine:
+    """Hands on RTP and RTCP from `port` on to a participant's ports, but for every 60th packet."""
+
+    def __init__(self, to: int) -> None:
+        self.port, self._to = even_port(), to
+        self.lost = self._count = 0
+        self._ears: list[asyncio.DatagramTransport] = []
+
+    async def __aenter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for channel in range(4):
+            ear, _ = await loop.create_datagram_endpoint(
+                partial(_Hop, self, self._to + channel),
+                local_addr=("127.0.0.1", self.port + channel),
+            )
+            self._ears.append(ear)
+
+    async def __aexit__(self, *_: object) -> None:
+        for ear in self._ears:
+            ear.close()
+
+    def loses(self) -> bool:
+        self._count += 1
+        self.lost += self._count % 60 == 0
+        return self._count % 60 == 0
+
+
+class _Hop(asyncio.DatagramProtocol):
+    def __init__(self, line: LossyLine, to: int) -> None:
+        self._line, self._to = line, to
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not self._line.loses():
+            self._transport.sendto(data, ("127.0.0.1", self._to))
