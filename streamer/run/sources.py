@@ -103,19 +103,22 @@ class Feed:
         """Its source is there; decoding it costs something."""
         self.level, self.why = Level.FULL, ""
         self._switch = asyncio.Event()
+        self._leg: Leg | None = None
         self._began = 0.0
         self._fault_at = self._asked_at = float("-inf")
         self._marked = (0, (0, 0))
 
     def limit(self, level: Level, why: str = "") -> None:
         """Decode so much from now on. At once; the decoder follows within two seconds."""
-        if (level, why) != (self.level, self.why):
-            self.level, self.why = level, why
+        changes, self.level, self.why = level is not self.level, level, why
+        if changes:
             self._switch.set()
+        elif self._leg is not None:
+            self._leg.detail = self._detail()
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Wait for the source, deliver it to the mixer, return when it is gone."""
-        leg.target, leg.detail = self._target, ""
+        self._leg, leg.target, leg.detail = leg, self._target, ""
         media: ParticipantMedia | None = None
         gone: asyncio.Event | None = None
         if self._receiver is not None:
@@ -131,7 +134,7 @@ class Feed:
         try:
             return await self._serve(leg, media, gone)
         finally:
-            self.active = False
+            self.active, self._leg = False, None
             self._buffer.end()
             self._on_active()
 

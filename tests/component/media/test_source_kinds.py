@@ -324,7 +324,7 @@ async def test_more_sources_than_the_machine_decodes_are_stills_until_they_are_w
         rate = await rates()
         assert min(rate["hall"], rate["site:a"]) > 20, rate
         assert max(rate["site:b"], rate["site:c"]) < 4, rate
-        assert it.mixer.state().feeds["feed:site:c"] == "alive"
+        assert it.mixer.state().feeds["feed:site:c"] == "ALIVE"
 
         it.intakes.want(["feed:hall", "feed:site:c"])
         assert it.intakes.reduced == ("feed:site:a", "feed:site:b")
@@ -334,7 +334,7 @@ async def test_more_sources_than_the_machine_decodes_are_stills_until_they_are_w
         rate = await rates()
         assert rate["site:c"] > 20, rate
         assert rate["site:a"] < 4, rate
-        assert set(it.mixer.state().feeds.values()) == {"alive"}, it.mixer.state().feeds
+        assert set(it.mixer.state().feeds.values()) == {"ALIVE"}, it.changes
         told = [data["feeds"] for name, data in it.recorded if name == "feeds_reduced"]
         assert told[-1] == ["feed:site:a", "feed:site:b"]
         assert len({tuple(feeds) for feeds in told}) == len(told), "each change once"
