@@ -56,7 +56,7 @@ async def running(argv: list[str]) -> AsyncIterator[Child]:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten seconds of the hall as a file."""
+    """Twenty seconds of the hall as a file: longer than any test reads it."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     argv = [word for word in sending(SMALL, "-t", "10", "-y", str(path)) if word != "-re"]
     asyncio.run(_made(argv))
