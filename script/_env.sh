@@ -7,7 +7,7 @@
 # Debian's servers (nginx) are there, and an ordinary user's PATH often is not.
 PATH=$PATH:/usr/sbin:/sbin
 
-RUN_PACKAGES=(nginx libnginx-mod-rtmp redis-server fonts-noto-core util-linux)
+RUN_PACKAGES=(nginx libnginx-mod-rtmp redis-server fonts-noto-core espeak-ng util-linux)
 TEST_PACKAGES=(chromium postgresql shellcheck)
 
 say() { printf '==> %s\n' "$*" >&2; }

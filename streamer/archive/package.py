@@ -35,6 +35,7 @@ _COPIED = re.compile(r"hls/part-\d{4,}/index\.m3u8")
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _REFERENCE = re.compile(r"(env|file|store):.+", re.DOTALL)
 _OURS = frozenset({"home", "path", "ca_file", "second_disk", "ffmpeg"})
+_SECRETS = frozenset({"key", "backup_key", "passphrase", "login", "token"})
 """Settings that name places on our machines: nobody else's business."""
 _TEXTS = frozenset({".json", ".ndjson", ".csv", ".xml", ".txt", ".vtt", ".m3u8"})
 
@@ -112,7 +113,7 @@ def redacted(spec: MeetingSpec) -> dict[str, Any]:
             return [clean(v) for v in value]
         if isinstance(value, str) and key in _OURS:
             return HIDDEN
-        if isinstance(value, str) and key in ("key", "backup_key", "passphrase"):
+        if isinstance(value, str) and key in _SECRETS:
             found = _REFERENCE.fullmatch(value)
             return f"{found.group(1)}:{HIDDEN}" if found else HIDDEN
         return value

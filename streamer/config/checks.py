@@ -3,7 +3,7 @@
 These checks look at the plain values, so that they also speak when a file has other faults.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
@@ -92,7 +92,7 @@ def _closed_doors(document: Document) -> None:
 
     RTMP without a key does not work at all: the key is the name under which an encoder publishes.
     """
-    for place, source in document.entries("halls", "sources"):
+    for place, source in _sources(document):
         if source.get("kind") == "rtmp" and source.get("key") is None:
             document.report(
                 place, "an RTMP source needs a key, also on 127.0.0.1",
@@ -104,6 +104,14 @@ def _closed_doors(document: Document) -> None:
                 place, "whoever finds the port could send a picture: there is no passphrase",
                 "add passphrase: env:NAME, or write host: 127.0.0.1",
             )  # fmt: skip
+
+
+def _sources(document: Document) -> Iterator[tuple[Place, dict[str, object]]]:
+    """The sources of halls and of sites."""
+    yield from document.entries("halls", "sources")
+    for place, site in document.entries("sites"):
+        if isinstance(source := site.get("source"), dict):
+            yield (*place, "source"), source
 
 
 def _loopback(host: object) -> bool:
@@ -135,7 +143,7 @@ def check_across(documents: list[Document]) -> None:
 def _ports(documents: list[Document]) -> None:
     taken: list[tuple[int, str, str]] = []  # port, host, where
     for document in documents:
-        for place, source in document.entries("halls", "sources"):
+        for place, source in _sources(document):
             port, host = source.get("port"), str(source.get("host", "0.0.0.0"))  # noqa: S104
             if type(port) is not int or source.get("kind") not in ("srt", "rtmp"):
                 continue
@@ -154,6 +162,6 @@ def _same_card(one: str, other: str) -> bool:
 
 
 def _free_port(documents: list[Document]) -> int:
-    sources = [one for document in documents for _, one in document.entries("halls", "sources")]
+    sources = [one for document in documents for _, one in _sources(document)]
     ports = {port for one in sources if type(port := one.get("port")) is int}
     return next(port for port in range(9001, 65536) if port not in ports)

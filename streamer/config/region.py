@@ -15,6 +15,7 @@ from streamer.config.values import (
     KatoCode,
     Port,
     RtmpUrl,
+    SourceAddress,
     Text,
     WebUrl,
     ZoneName,
@@ -60,24 +61,46 @@ class SiteKind(StrEnum):
 class SourceKind(StrEnum):
     SRT = "srt"
     """We listen; the hall's encoder calls with a passphrase."""
+    SRT_CALLER = "srt_caller"
+    """We call an encoder that listens."""
     RTMP = "rtmp"
     """We listen; the hall's encoder publishes with a key."""
+    RTSP = "rtsp"
+    """We call a camera."""
+    URL = "url"
+    """We read HLS or another live or finished stream from a web server."""
     FILE = "file"
     """A file, played in real time."""
     TEST = "test"
-    """A test picture and tone."""
+    """A test picture that says aloud what it is."""
+    LINK = "link"
+    """A participant of the conference link."""
 
 
 _TAKES: dict[SourceKind, frozenset[str]] = {
     SourceKind.SRT: frozenset({"host", "port", "passphrase", "latency_ms"}),
+    SourceKind.SRT_CALLER: frozenset({"address", "passphrase", "token", "latency_ms"}),
     SourceKind.RTMP: frozenset({"host", "port", "key"}),
+    SourceKind.RTSP: frozenset({"address", "login"}),
+    SourceKind.URL: frozenset({"address", "login", "token"}),
     SourceKind.FILE: frozenset({"path"}),
     SourceKind.TEST: frozenset(),
+    SourceKind.LINK: frozenset(),
 }
 _ALL_TAKE = ("id", "kind", "gain_db", "sound_delay_ms")
-_NEEDS: dict[SourceKind, str] = {
-    SourceKind.SRT: "port", SourceKind.RTMP: "port", SourceKind.FILE: "path",
-}  # fmt: skip
+_NEEDS: dict[SourceKind, tuple[str, str]] = {
+    SourceKind.SRT: ("port", "port: 9001"),
+    SourceKind.SRT_CALLER: ("address", "address: srt://192.0.2.7:9001"),
+    SourceKind.RTMP: ("port", "port: 9001"),
+    SourceKind.RTSP: ("address", "address: rtsp://192.0.2.7:554/stream1"),
+    SourceKind.URL: ("address", "address: https://example.kz/live/index.m3u8"),
+    SourceKind.FILE: ("path", "path: /path/of/the/file"),
+}
+_SCHEMES: dict[SourceKind, tuple[str, ...]] = {
+    SourceKind.SRT_CALLER: ("srt",),
+    SourceKind.RTSP: ("rtsp", "rtsps"),
+    SourceKind.URL: ("http", "https"),
+}
 
 
 def _ip(value: str) -> str:
@@ -95,7 +118,7 @@ class Source(Settings):
     """One way by which a picture and sound reach us."""
 
     id: Id = Field(default="hall", description="Name of the source within its hall.")
-    kind: SourceKind = Field(description="srt, rtmp, file or test.")
+    kind: SourceKind = Field(description="srt, srt_caller, rtmp, rtsp, url, file, test or link.")
     host: Annotated[str, AfterValidator(_ip)] = Field(
         default="0.0.0.0",  # noqa: S104 - a hall calls from outside; open ports without a secret are refused
         description="Address on which we listen (srt, rtmp).",
@@ -103,13 +126,27 @@ class Source(Settings):
     port: Port | None = Field(
         default=None, description="Port on which we listen (srt: UDP, rtmp: TCP)."
     )
+    address: SourceAddress | None = Field(
+        default=None,
+        description="What we call, without login and token (srt_caller, rtsp, url).",
+    )
     passphrase: SecretRef | None = Field(
-        default=None, description="Passphrase of the caller, 10 to 79 characters (srt)."
+        default=None,
+        description="Passphrase of the connection, 10 to 79 characters (srt, srt_caller).",
+    )
+    login: SecretRef | None = Field(
+        default=None, description="Reference to `user:password` (rtsp, url)."
+    )
+    token: SecretRef | None = Field(
+        default=None,
+        description="Reference to the secret end of the address, such as `token=…` (url), or to"
+        " the stream id (srt_caller).",
     )
     key: SecretRef | None = Field(default=None, description="Stream key of the caller (rtmp).")
     latency_ms: int = Field(
-        default=200, ge=20, le=8000, description="Time in ms for repeating lost packets (srt)."
-    )
+        default=200, ge=20, le=8000,
+        description="Time in ms for repeating lost packets (srt, srt_caller).",
+    )  # fmt: skip
     path: AnchoredPath | None = Field(default=None, description="The file to play (file).")
     gain_db: float = Field(
         default=0, ge=-40, le=20, description="How much louder its sound is made, in dB."
@@ -122,10 +159,10 @@ class Source(Settings):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
-        needed = _NEEDS.get(self.kind)
+        needed, example = _NEEDS.get(self.kind, ("", ""))
         if needed and getattr(self, needed) is None:
-            example = "port: 9001" if needed == "port" else "path: /path/of/the/file"
-            raise fault(f"a source of kind {self.kind} needs a {needed}", f"add {example}")
+            article = "an" if needed == "address" else "a"
+            raise fault(f"a source of kind {self.kind} needs {article} {needed}", f"add {example}")
         for name, field in type(self).model_fields.items():
             if name in (*_ALL_TAKE, *_TAKES[self.kind]) or getattr(self, name) == field.default:
                 continue
@@ -135,7 +172,20 @@ class Source(Settings):
                 f"remove it, or write kind: {kinds}",
                 name,
             )
+        scheme = (self.address or "").partition("://")[0].lower()
+        if self.address and scheme not in _SCHEMES[self.kind]:
+            raise fault(
+                f"{scheme}:// is not an address of kind {self.kind}", f"write {example[9:]}",
+                "address",
+            )  # fmt: skip
         return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Its references to secrets."""
+        return tuple(
+            one for one in (self.passphrase, self.key, self.login, self.token) if one is not None
+        )
 
 
 class Hall(Settings):

@@ -121,6 +121,15 @@ def holds_key(url: str) -> bool:
     )
 
 
+def holds_token(url: str) -> bool:
+    """True when the query of an address seems to carry a token. Paths of media are often long
+    and random, and no secret."""
+    return any(
+        name.lower().replace("_", "") in _KEY_NAMES or looks_like_key(value)
+        for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    )
+
+
 def redact_url(url: str) -> str:
     """`rtmps://host:443/app/***` for an address with or without its key; the query is left out.
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from streamer.config.secrets import holds_key, looks_like_key, redact_url
+from streamer.config.secrets import holds_key, holds_token, looks_like_key, redact_url
 from streamer.domain.errors import BadInput
 from streamer.domain.meeting import zone
 
@@ -234,6 +234,30 @@ def _web(value: str) -> str:
     return _address(value, ("https", "http"), "https://…", "a web address")
 
 
+def _source_address(value: str) -> str:
+    _address(
+        value, ("srt", "rtsp", "rtsps", "http", "https"), "srt://…, rtsp://… or https://…",
+        "an address of a source",
+    )  # fmt: skip
+    parts = urlsplit(value)
+    if parts.username or parts.password:
+        raise fault(
+            f"'{redact_url(value)}' contains a login (hidden here)",
+            "write the address without it, and login: env:NAME (user:password)",
+        )
+    if parts.scheme == "srt" and (parts.port is None or parts.query or parts.path.strip("/")):
+        raise fault(
+            f"'{redact_url(value)}' is not host and port alone",
+            "write srt://host:port, and what else is needed as settings (passphrase, token)",
+        )
+    if holds_token(value):
+        raise fault(
+            f"'{redact_url(value)}' seems to contain a token (hidden here)",
+            "write the address up to the question mark, and the rest as token: env:NAME",
+        )
+    return value
+
+
 def _redis(value: str) -> str:
     if value.startswith("unix://") and len(value) > len("unix://"):
         return value
@@ -254,5 +278,7 @@ def _database(value: str) -> str:
 RtmpUrl = Annotated[str, AfterValidator(_rtmp)]
 """Address of an RTMP ingest without its stream key."""
 WebUrl = Annotated[str, AfterValidator(_web)]
+SourceAddress = Annotated[str, AfterValidator(_source_address)]
+"""Address of a source that we call, without login and token."""
 RedisUrl = Annotated[str, AfterValidator(_redis)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]

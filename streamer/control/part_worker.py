@@ -24,7 +24,7 @@ async def run_worker(configs: Path) -> None:
     settings = WorkerSettings(
         id=worker_id(service.home), home=service.home, redis_url=address,
         database_url=database_url(configuration), capacity=service.worker.capacity,
-        ffmpeg=service.ffmpeg,
+        ffmpeg=service.ffmpeg, feeds=service.worker.feeds, programme=service.programme,
     )  # fmt: skip
     live = Live.from_url(address)
     try:

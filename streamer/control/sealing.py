@@ -186,7 +186,8 @@ async def known_secrets(spec: MeetingSpec, store: SecretStore) -> list[str]:
     """
     references = [d.key for d in spec.destinations]
     references += [d.backup_key for d in spec.destinations if d.backup_key]
-    references += [s for source in spec.sources for s in (source.passphrase, source.key) if s]
+    sources = (*spec.sources, *(site.source for site in spec.sites if site.source))
+    references += [secret for source in sources for secret in source.secrets]
     found = []
     for reference in references:
         try:

@@ -15,6 +15,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.config.models import ProgrammeSettings
+
 AGAIN_S = 2.0
 """Seconds before the next spare is loaded: the one that just took a meeting comes first."""
 log = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ class WorkerSettings:
     database_url: str | None
     capacity: int
     ffmpeg: Path | None = None
+    feeds: int | None = None
+    """Feeds that one meeting may decode at full rate at once; None: as measured."""
+    programme: ProgrammeSettings | None = None
+    """What the machine is measured with; None: it is not measured."""
 
 
 class Spares:
@@ -78,6 +84,8 @@ class Spares:
         ]  # fmt: skip
         if settings.ffmpeg:
             argv += ["--ffmpeg", str(settings.ffmpeg)]
+        if settings.feeds:
+            argv += ["--feeds", str(settings.feeds)]
         return subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
             start_new_session=True,

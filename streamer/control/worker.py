@@ -20,6 +20,8 @@ from pathlib import Path
 from streamer.control.failing import SHOWN_FROM, Failure, show
 from streamer.control.spares import Spares, WorkerSettings
 from streamer.domain.errors import Unavailable
+from streamer.media import commands
+from streamer.run import capacity
 from streamer.run.lock import EXIT_BUSY, holder
 from streamer.store.live import Live, run_lease
 
@@ -61,6 +63,7 @@ class Worker:
             asyncio.create_task(self._renew(), name="renew claims"),
             asyncio.create_task(self._spares.run(), name="spare run"),
             asyncio.create_task(self._watch_runs(), name="watch runs"),
+            asyncio.create_task(self._measure(), name="measure the machine"),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -84,6 +87,19 @@ class Worker:
         """A meeting whose task broke would be claimed by us and run by nobody."""
         task = await self._broken.get()
         task.result()
+
+    async def _measure(self) -> None:
+        """Find out how many feeds the machine decodes, once; its runs read that."""
+        settings = self._settings
+        if settings.feeds is None and settings.programme is not None:
+            binary = commands.ffmpeg_path(settings.ffmpeg)
+            try:
+                await asyncio.to_thread(
+                    capacity.measured, settings.home, binary, settings.programme
+                )
+            except (OSError, RuntimeError) as error:
+                log.error("cannot measure the machine, feeds have no limit: %s", error)
+        await asyncio.Event().wait()
 
     async def _adopt(self) -> None:
         with contextlib.suppress(OSError, ValueError):

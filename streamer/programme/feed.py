@@ -11,7 +11,9 @@ import fcntl
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 import av
@@ -36,6 +38,12 @@ POLL_S = 0.2
 """Seconds after which a waiting reader looks whether it shall stop."""
 
 
+AHEAD_S = 20.0
+"""Seconds that pictures may come ahead of time (a group of pictures of a hub comes at once)."""
+STANDS_S = 5.0
+"""Seconds without a picture, while sound comes, after which timestamps are suspected."""
+
+
 class FeedEnd(StrEnum):
     """Why a reader ended."""
 
@@ -55,16 +63,23 @@ class FeedReader:
     """
 
     def __init__(
-        self, fd: int, buffer: FeedBuffer, *, name: str = "feed",
+        self, fd: int, buffer: FeedBuffer, *, name: str = "feed", stills: bool = False,
         on_end: Callable[[FeedEnd, str], None] | None = None,
     ) -> None:  # fmt: skip
+        """`stills`: what comes are single pictures, each to be shown until the next."""
         self.name = name
         self.bytes = 0
         """Bytes read so far: what the feed's leg calls moving."""
         self.end: FeedEnd | None = None
         self.reason = ""
+        self.delivered = False
+        """It has begun a timeline in the buffer; a reader before it delivers nothing any more."""
         self._fd = fd
         self._buffer = buffer
+        self._stills = stills
+        self._writer = 0
+        self._pace: _Pace | None = None
+        self._heard_at = float("-inf")
         self._canvas: Canvas = buffer.canvas
         self._on_end = on_end
         self._stop = threading.Event()
@@ -134,7 +149,8 @@ class FeedReader:
         video_there, audio_there = bool(container.streams.video), bool(container.streams.audio)
         if not (video_there or audio_there):
             raise BadInput("a feed came without picture and sound", code="wrong_feed")
-        self._buffer.begin(video=video_there, audio=audio_there)
+        self._writer = self._buffer.begin(video=video_there, audio=audio_there, stills=self._stills)
+        self.delivered = True
 
     def _put(self, packet: Packet[Stream]) -> None:
         if packet.pts is None or packet.time_base is None or not packet.size:
@@ -144,11 +160,46 @@ class FeedReader:
         if packet.stream.type == "video":
             # The last picture of a killed child may be torn; half a picture is never shown.
             if packet.size == self._canvas.picture_bytes:
-                self._buffer.put_picture(position, np.frombuffer(data, dtype=np.uint8))
+                self._follow(position)
+                picture = np.frombuffer(data, dtype=np.uint8)
+                self._buffer.put_picture(position, picture, writer=self._writer)
         elif packet.stream.type == "audio":
             whole = packet.size // 4 * 4
             samples = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, 2)
-            self._buffer.put_sound(position, samples)
+            self._heard_at = time.monotonic()
+            self._buffer.put_sound(position, samples, writer=self._writer)
+
+    def _follow(self, position: int) -> None:
+        now = time.monotonic()
+        at = position / self._canvas.sample_rate
+        if self._pace is None:
+            self._pace = _Pace(now, at, now, at)
+        self._pace = _Pace(self._pace.began, self._pace.first, now, at)
+
+    def fault(self) -> str:
+        """What is wrong with the timestamps of the pictures, for any thread; empty: nothing.
+
+        The child makes one picture per tick of the source's time. When that time leaps forward it
+        makes hours of pictures, when it leaps back it makes none until the old time is reached.
+        """
+        pace, now = self._pace, time.monotonic()
+        if pace is None or self._stills or self.end is not None:
+            return ""
+        if (pace.newest - pace.first) - (pace.came - pace.began) > AHEAD_S:
+            return "its timestamps leapt forward"
+        if now - pace.came > STANDS_S and now - self._heard_at < 1:
+            return "its pictures stand still while its sound goes on"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """First and newest picture: monotonic seconds of arrival, seconds of the source's time."""
+
+    began: float
+    first: float
+    came: float
+    newest: float
 
 
 class _PipeSource:

@@ -31,6 +31,8 @@ from streamer.programme.sound import FADE_S, SampleRing, Splice
 STALE_AFTER = 0.6
 """Seconds without a new picture after which a feed's picture counts as lost. More than the longest
 buffer (12 pictures), so nothing that is there goes unseen; less than the promised second."""
+STILLS_STALE_AFTER = 12.0
+"""The same for a feed of still pictures: more than the longest distance of two keyframes."""
 BACK_S = 0.25
 """Seconds for which something must have come again, after a loss, to count as back."""
 FRESH = 0.3
@@ -82,12 +84,21 @@ class _Arrivals:
         self.came = self._since = float("-inf")
         self.alive = False
         self._stale_after = stale_after
-        self._was_lost = False
+        self._was_lost = self._at_once = False
 
     def note(self, now: float) -> None:
         if now - self.came >= self._stale_after:
             self._since = now
         self.came = now
+
+    def stills(self, stills: bool, stale_after: float) -> None:
+        """Single pictures far apart: the first one that comes counts, after a loss as well."""
+        self._at_once = stills
+        self._stale_after = STILLS_STALE_AFTER if stills else stale_after
+
+    def forget(self) -> None:
+        """Nothing counts as having come."""
+        self.came = float("-inf")
 
     def look(self, now: float, playing: bool) -> bool:
         """Alive when it plays and comes; after a loss only when it has come for a while.
@@ -99,7 +110,8 @@ class _Arrivals:
             self._was_lost = self._was_lost or self.alive
             self.alive = False
         elif not self.alive and playing:
-            self.alive = not self._was_lost or self.came - self._since >= BACK_S
+            long_enough = self._at_once or self.came - self._since >= BACK_S
+            self.alive = not self._was_lost or long_enough
             self._was_lost = self._was_lost and not self.alive
         return self.alive
 
@@ -128,6 +140,9 @@ class FeedBuffer:
         self._ring = SampleRing(RING_S * canvas.sample_rate)
         self._splice = Splice(round(FADE_S * canvas.sample_rate))
         self._has_video = self._has_audio = True
+        self._stale_after = stale_after
+        self._stills = False
+        self._writer = 0
         self._picture: Picture | None = None
         self._pictures_come, self._sound_comes = _Arrivals(stale_after), _Arrivals(stale_after)
         self._heard = False
@@ -164,15 +179,37 @@ class FeedBuffer:
 
     # -- the reader's side ------------------------------------------------------------------
 
-    def begin(self, *, video: bool, audio: bool) -> None:
-        """A reader starts; it will bring pictures, sound, or both. The timeline begins anew."""
-        with self._lock:
-            self._has_video, self._has_audio = video, audio
-            self._restart()
+    def begin(self, *, video: bool, audio: bool, stills: bool = False) -> int:
+        """A reader starts; it will bring pictures, sound, or both. The timeline begins anew.
 
-    def put_picture(self, position: int, picture: Picture) -> None:
+        `stills`: pictures come seldom, each is shown from its arrival to the next one; the sound
+        plays on its own. Returns the reader's number: what a reader before it still puts with its
+        own number is left out.
+        """
+        with self._lock:
+            self._has_video, self._has_audio = video and not stills, audio
+            self._stills = stills
+            self._pictures_come.stills(stills, self._stale_after)
+            self._restart()
+            self._writer += 1
+            return self._writer
+
+    def end(self) -> None:
+        """The source is gone, and its readers: stills do not outlive it."""
+        with self._lock:
+            if self._stills:
+                self._pictures_come.forget()
+
+    def put_picture(self, position: int, picture: Picture, *, writer: int | None = None) -> None:
         """The picture that is shown from `position` on. The buffer keeps `picture`."""
         with self._lock:
+            if writer not in (None, self._writer):
+                return
+            if self._stills:
+                self._picture = picture
+                self._pictures_come.note(self._monotonic())
+                self.counts.pictures += 1
+                return
             if self._video_end is not None:
                 if abs(position + self._tick - self._video_end) > self._jump:
                     self._restart()
@@ -188,9 +225,13 @@ class FeedBuffer:
                 self._pictures.popleft()
             self._notice_late(position)
 
-    def put_sound(self, position: int, samples: NDArray[np.int16]) -> None:
+    def put_sound(
+        self, position: int, samples: NDArray[np.int16], *, writer: int | None = None
+    ) -> None:
         """Samples (n, 2) that are heard from `position` on. They are copied."""
         with self._lock:
+            if writer not in (None, self._writer):
+                return
             if self._ring:
                 jumped = abs(position - self._ring.end) > self._jump
             else:
@@ -216,7 +257,8 @@ class FeedBuffer:
                 self._late_run = 0
                 self.counts.holds += 1
             sound = self._play() if self._playing else self._silence(self._tick)
-            alive = self._pictures_come.look(now, self._playing) and self._picture is not None
+            come = self._pictures_come.look(now, self._playing or self._stills)
+            alive = come and self._picture is not None
             heard = self._sound_comes.look(now, self._playing)
             return Pulled(self._picture, sound, alive, heard)
 

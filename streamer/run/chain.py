@@ -44,7 +44,7 @@ class Chain:
         self.hub = Hub()
         self.legs = Legs()
         self._relays: dict[str, Relay] = {}
-        self.intakes = Intakes(around, mixer, self._leg)
+        self.intakes = Intakes(around, mixer, self._leg, self.legs.start)
         for source in around.spec.sources:
             self.intakes.add(source, source.id)
         for site in around.spec.sites:

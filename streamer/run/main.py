@@ -64,6 +64,7 @@ async def serve(options: argparse.Namespace, redactor: Redactor) -> None:
         run = MeetingRun(
             spec, live, worker=options.worker, ffmpeg=options.ffmpeg,
             database_url=os.environ.get("DATABASE_URL"), redactor=redactor,
+            feeds=options.feeds,
         )  # fmt: skip
         task = asyncio.ensure_future(run.run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--worker", required=True)
     parser.add_argument("--ffmpeg", type=Path)
+    parser.add_argument("--feeds", type=int)
     options = parser.parse_args()
     redactor = Redactor()
     logs.set_up(clean=redactor.clean)

@@ -27,6 +27,7 @@ from streamer.programme import scenes
 from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
 from streamer.programme.scenes import HALL, SLATE, Scene
+from streamer.run import capacity
 from streamer.run.chain import Chain
 from streamer.run.cleaning import cleaned
 from streamer.run.clock import ProgrammeClock
@@ -59,6 +60,7 @@ class MeetingRun:
         ffmpeg: Path | None = None,
         database_url: str | None = None,
         redactor: Redactor | None = None,
+        feeds: int | None = None,
     ) -> None:
         self.spec, self.live, self.worker = spec, live, worker
         self.id = uuid.uuid4().hex[:12]
@@ -74,6 +76,7 @@ class MeetingRun:
         redactor = redactor or Redactor()
         self._secrets = Secrets(redactor, database_url, spec.home / "secret.key")
         self._redactor, self._binary = redactor, commands.ffmpeg_path(ffmpeg)
+        self._feeds = feeds
         self._changed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._position = "0"
@@ -132,10 +135,13 @@ class MeetingRun:
             layouts=layouts_of(self.spec), cards=cards,
         )  # fmt: skip
         self.mixer.take(SLATE)
+        feeds = self._feeds or await asyncio.to_thread(
+            capacity.known, self.spec.home, self._binary, settings
+        )
         self.chain = Chain(
             Surroundings(
                 self.spec, self.folder, self._binary, self._secrets, self._redactor,
-                self.record, self._changed.set,
+                self.record, self._changed.set, feeds,
             ),
             self.mixer, settings.fps,
         )  # fmt: skip

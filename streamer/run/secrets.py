@@ -27,6 +27,12 @@ class Secrets:
         self._redactor.add(secret)
         return secret
 
+    async def login(self, reference: str) -> tuple[str, str]:
+        """User and password of a reference to `user:password`."""
+        user, _, password = (await self.value(reference)).partition(":")
+        self._redactor.add(password)  # alone as well: it stands alone in an address
+        return user, password
+
     async def address(
         self, url: str, reference: str, *, backup: bool = False, ca_file: Path | None = None
     ) -> Address:

@@ -34,3 +34,5 @@ class Surroundings:
     redactor: Redactor
     record: Record
     changed: Callable[[], None]
+    feeds: int | None = None
+    """Feeds that the machine decodes at full rate at once; None: not known, no limit."""
