@@ -13,7 +13,10 @@ from streamer.config.models import Source
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.media.ingest import RtmpIngest
+from streamer.media.leg import Attempt
 from streamer.programme.mixer import Mixer
+from streamer.programme.passing import Passing
+from streamer.run.passing import PassFeed
 from streamer.run.receiving import Receiver
 from streamer.run.sources import Feed
 from streamer.run.surroundings import AddLeg, Surroundings
@@ -22,7 +25,7 @@ from streamer.run.surroundings import AddLeg, Surroundings
 class Intakes:
     """Makes the legs of every source and keeps what they share."""
 
-    def __init__(self, around: Surroundings, mixer: Mixer, add_leg: AddLeg) -> None:
+    def __init__(self, around: Surroundings, mixer: Mixer | Passing, add_leg: AddLeg) -> None:
         self._around, self._mixer, self._add_leg = around, mixer, add_leg
         self._ingests: list[RtmpIngest] = []
         self.shown: list[dict[str, Any]] = []
@@ -41,6 +44,7 @@ class Intakes:
                 EventName.INGEST_REFUSED, {"feed": feed_id, "address": address, "reason": reason}
             )
 
+        ingest = None
         if source.kind == "rtmp":
             ingest = RtmpIngest(
                 name, source.host, source.port or 1935, around.folder,
@@ -50,7 +54,8 @@ class Intakes:
             self._ingests.append(ingest)
             self._add_leg(f"ingest:{name}", LegKind.INGEST, ingest.attempt, stall_s=6.0)
         receiver = None
-        if source.kind in ("srt", "rtmp"):
+        passing = self._mixer if isinstance(self._mixer, Passing) else None
+        if source.kind in ("srt", "rtmp") or passing:
             receiver = Receiver(
                 source, around.binary, around.secrets, ingest=ingest, on_refused=refused,
                 clean=around.redactor.clean,
@@ -58,11 +63,16 @@ class Intakes:
             self._add_leg(
                 f"receiver:{name}", LegKind.INGEST, receiver.attempt, stall_s=4.0, start_s=None
             )
-        feed = Feed(
-            source, around.spec.programme, self._mixer, around.binary, receiver=receiver,
-            clean=around.redactor.clean,
-        )  # fmt: skip
-        self._add_leg(feed_id, LegKind.FEED, feed.attempt, stall_s=4.0, start_s=None)
+        attempt: Attempt
+        if isinstance(self._mixer, Passing):
+            assert receiver is not None
+            attempt = PassFeed(receiver, self._mixer).attempt
+        else:
+            attempt = Feed(
+                source, around.spec.programme, self._mixer, around.binary, receiver=receiver,
+                clean=around.redactor.clean,
+            ).attempt  # fmt: skip
+        self._add_leg(feed_id, LegKind.FEED, attempt, stall_s=4.0, start_s=None)
 
     async def close(self) -> None:
         for ingest in self._ingests:

@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from streamer.config.models import Mode
 from streamer.config.secrets import Redactor
 from streamer.config.spec import MeetingSpec
 from streamer.domain import lifecycle
@@ -26,6 +27,8 @@ from streamer.media import commands, hls
 from streamer.programme import scenes
 from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
+from streamer.programme.passing import Passing
+from streamer.programme.programme import Programme
 from streamer.programme.scenes import HALL, SLATE, Scene
 from streamer.run.chain import Chain
 from streamer.run.cleaning import cleaned
@@ -125,9 +128,16 @@ class MeetingRun:
         settings = self.spec.programme
         canvas = Canvas(settings.width, settings.height, settings.fps)
         slate = await asyncio.to_thread(slate_of, self.spec, canvas)
-        self.mixer = Mixer(
-            canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer
-        )  # fmt: skip
+        self.mixer: Programme
+        if self.spec.mode is Mode.PASS:
+            self.mixer = Passing(
+                canvas, lambda size: slate_of(self.spec, size).still(), epoch=clock.epoch,
+                on_change=self._programme_changed,
+            )  # fmt: skip
+        else:
+            self.mixer = Mixer(
+                canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer
+            )  # fmt: skip
         self.mixer.take(SLATE)
         self.chain = Chain(
             Surroundings(
@@ -229,6 +239,11 @@ class MeetingRun:
                     {"feed": change.feed, "programme_s": change.programme_s,
                      "seconds": change.seconds},
                 )  # fmt: skip
+            case scenes.SourceChanged():
+                self.record(
+                    EventName.SOURCE_CHANGED,
+                    {"feed": change.feed, "before": change.before, "after": change.after},
+                )
             case scenes.SceneShown():
                 self.record(
                     EventName.SCENE_TAKEN,
