@@ -33,7 +33,7 @@ class Made:
 def made(what: Made) -> bytes:
     """The source as a transport stream."""
     stream = io.BytesIO()
-    with av.open(stream, "w", format="mpegts", options={"muxdelay": "0", "muxpreload": "0"}) as out:
+    with av.open(stream, "w", format="mpegts") as out:
         picture: Any = out.add_stream(what.codec, rate=what.fps)
         picture.width, picture.height, picture.pix_fmt = what.width, what.height, "yuv420p"
         picture.thread_count = 1
