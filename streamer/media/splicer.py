@@ -234,7 +234,9 @@ class Splicer:
         self.hall = True
         self.counts.joins += 1
         for unit in held:
-            if not self._is_leading(unit) and unit.dts >= key.dts - JUMP:
+            if self._is_leading(unit) or unit.dts < key.dts - JUMP:
+                self.counts.dropped += 1
+            else:
                 self._shifted(unit)
 
     def _pass(self, unit: Unit) -> None:

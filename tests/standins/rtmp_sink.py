@@ -115,7 +115,8 @@ class RtmpSink:
         reset_after: int = 300_000,
         keep: bool = False,
     ) -> None:
-        """`keep`: everything that comes is kept (`Push.flv`). `rate`: bytes a second that HALF_SPEED reads; `reset_after`: bytes before RESET."""
+        """`keep`: everything that comes is kept (`Push.flv`). `rate`: bytes a second that
+        HALF_SPEED reads; `reset_after`: bytes before RESET."""
         self.mode = mode
         self.key = key
         self.rate = rate
