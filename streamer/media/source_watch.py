@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamer.media.forms import (
     PictureForm,
@@ -18,6 +19,8 @@ from streamer.media.units import CLOCK, Unit, made_unit
 
 LOST = int(0.7 * CLOCK)
 """Without a picture for so long, the source is gone."""
+ENOUGH = 3
+"""Pictures after a pause that make a source come back."""
 SHORTEST = 200
 """Ticks between two pictures below which they tell no rate."""
 
@@ -39,22 +42,28 @@ class SourceWatch:
     keyframe: bytes = b""
     """The newest keyframe with its parameter sets (Annex B)."""
     keyframes: int = 0
-    sound: bytes = b""
-    """The newest unit of sound (ADTS)."""
+    sounds: deque[bytes] = field(default_factory=lambda: deque(maxlen=8))
+    """The newest units of sound (ADTS), of one frame or more each."""
     units: int = 0
     _arrived: int | None = None
+    _came: int = 0
     _last_dts: int | None = None
     _picture: PictureForm | None = None
     _sound: SoundForm | None = None
     _expects_sound: bool = True
 
     def alive(self, now: int) -> bool:
-        """Pictures came in the last moments."""
-        return self._arrived is not None and now - self._arrived < LOST
+        """Pictures came in the last moments, not just one: FFmpeg hands over the last one that it
+        kept when it finds a line dead, seconds later."""
+        return self._came >= ENOUGH and not self._paused(now)
+
+    def _paused(self, now: int) -> bool:
+        return self._arrived is None or now - self._arrived >= LOST
 
     def connected(self, *, sound: bool) -> None:
         """A new connection; `sound`: it has a track of AAC."""
         self.sets, self.frame = (), 0
+        self.sounds.clear()
         self._last_dts = self._picture = self._sound = self._arrived = None
         self._expects_sound = sound
 
@@ -64,9 +73,9 @@ class SourceWatch:
         if not unit.video:
             self._see_sound(unit.payload)
             return
-        if not self.alive(now):
-            self.began = now
-        self._arrived = now
+        if self._paused(now):
+            self.began, self._came = now, 0
+        self._arrived, self._came = now, self._came + 1
         if self._last_dts is not None and SHORTEST < (step := unit.dts - self._last_dts) < CLOCK:
             self.frame = min(step, self.frame or step)
         self._last_dts = unit.dts
@@ -90,7 +99,7 @@ class SourceWatch:
             self._tell()
 
     def _see_sound(self, adts: bytes) -> None:
-        self.sound = adts
+        self.sounds.append(adts)
         sound = sound_form(adts)
         if sound is not None and sound != self._sound:
             self._sound = sound

@@ -233,8 +233,9 @@ class Splicer:
         self._correct, self._window_ends = 0, now + WINDOW
         self.hall = True
         self.counts.joins += 1
+        oldest = key.dts - JUMP
         for unit in held:
-            if self._is_leading(unit) or unit.dts < key.dts - JUMP:
+            if self._is_leading(unit) or unit.dts < oldest:
                 self.counts.dropped += 1
             else:
                 self._shifted(unit)

@@ -321,7 +321,7 @@ class Passing:
         new = source.keyframes != self._seen
         self._seen = source.keyframes
         self._looking = self._loop.run_in_executor(
-            None, self._looked, source.keyframe if new else b"", source.sound, now
+            None, self._looked, source.keyframe if new else b"", b"".join(source.sounds), now
         )
 
     def _looked(self, keyframe: bytes, sound: bytes, now: float) -> None:

@@ -59,7 +59,7 @@ class Peek:
             return None
 
     def sound(self, adts: bytes) -> Heard | None:
-        """One unit of sound (ADTS); its first frame, which lacks the one before, is left out."""
+        """Frames of sound in a row (ADTS); the first one, which lacks the one before, is left out."""
         form = sound_form(adts)
         if form is None:
             return None

@@ -156,11 +156,23 @@ def test_the_hall_is_joined_at_the_newest_keyframe_of_the_first_burst() -> None:
     stage.play([], 0.1)
     stage.whole()
     # Of the burst only the group that began 2 s in is shown, and it is shown in its own time.
-    assert stage.colours()[-1][2] <= 0.5 * 25
+    assert 5 <= stage.colours()[-1][2] <= 0.5 * 25
+    stage.wait(0.1)
+    assert len(stage.splicer._pictures) > 10  # it is as late as the group was old
+
+
+def test_one_picture_that_was_left_over_is_no_return() -> None:
+    stage = Stage()
+    sent = units(source(Made()))
+    stage.splicer.connected()
+    stage.play(sent[:150], 2)
+    stage.wait(2)
+    stage.play(sent[150:152], 0.3)
+    assert not stage.splicer.source.alive(stage.now)
 
 
 def test_pictures_before_an_open_keyframe_are_left_out() -> None:
-    what = Made(b_frames=2, open_gop=True, gop=25)
+    what = Made(b_frames=2, open_gop=True, gop=24)
     stage = Stage()
     stage.wait(1)
     stage.splicer.connected()
