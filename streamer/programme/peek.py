@@ -59,7 +59,7 @@ class Peek:
             return None
 
     def sound(self, adts: bytes) -> Heard | None:
-        """Frames of sound in a row (ADTS); the first one, which lacks the one before, is left out."""
+        """Frames in a row (ADTS); the first one, which lacks the one before, is left out."""
         form = sound_form(adts)
         if form is None:
             return None
