@@ -27,6 +27,7 @@ SYNC_S = 0.5
 MASTER_BACKLOG = 64_000_000
 """Bytes that may wait for a slow disk: almost three minutes at 3 Mbit/s."""
 HLS_BACKLOG = 16_000_000
+NEW_HEADERS = "the picture or the sound has another form; the next part goes on with it"
 TOO_SLOW = "the disk is too slow for the recording; free it of other work or mend it"
 
 
@@ -206,6 +207,34 @@ class HlsRecorder:
         self._hub, self._folder = hub, folder
         self._argv = commands.hls_recorder(binary, part_s)
         self._on_part, self._on_end = on_part, on_end
+        self._subscription: Subscription | None = None
+        self._next: tuple[int, Subscription] | None = None
+        """The reading end of a pipe that was filled since the cut, for the part that follows."""
+
+    def cut(self) -> None:
+        """What the hub hands on next cannot be described by the headers of this part: it ends
+        here, and the next one begins with it. Nothing is lost while the next child starts."""
+        if self._next is not None:  # two cuts while one child starts: the short piece is left out
+            self._hub.unsubscribe(self._next[1])
+            close(self._next[0])
+        elif self._subscription is None:
+            return
+        else:
+            self._hub.unsubscribe(self._subscription)
+            self._subscription = None
+        reading, writing = pipe()
+        self._next = reading, self._hub.subscribe("next part", writing, backlog=HLS_BACKLOG)
+
+    def _subscribe(self, name: str) -> tuple[int, Subscription]:
+        """The pipe of the part that begins: the one since the cut, or a new one."""
+        if self._next is not None:
+            reading, subscription = self._next
+            self._next = None
+        else:
+            reading, writing = pipe()
+            subscription = self._hub.subscribe(name, writing, backlog=HLS_BACKLOG)
+        self._subscription = subscription
+        return reading, subscription
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Record one part until the child ends or the leg is stopped."""
@@ -216,7 +245,7 @@ class HlsRecorder:
         except OSError as error:
             return Outcome(f"cannot write {folder}: {error.strerror}; free or mend the disk")
         leg.target = str(folder)
-        reading = writing = out_r = out_w = -1
+        reading = out_r = out_w = -1
         child = report = None
         subscription: Subscription | None = None
         before, reason = leg.bytes, "stopped"
@@ -229,7 +258,7 @@ class HlsRecorder:
                 leg.moved(subscription.delivered)
 
         try:
-            reading, writing = pipe()
+            reading, subscription = self._subscribe(leg.id)
             out_r, out_w = pipe()
             # It outlives us: at the end of its input it closes its last segment and playlist.
             child = await Child.start(
@@ -242,16 +271,15 @@ class HlsRecorder:
                 read_lines(os.fdopen(out_r, "rb"), heard), name=f"{leg.id} report"
             )
             out_r = -1
-            subscription = self._hub.subscribe(leg.id, writing, backlog=HLS_BACKLOG)
             self._on_part(leg, part, folder)
             await child.wait()
-            reason = child.cause
+            reason = NEW_HEADERS if subscription is not self._subscription else child.cause
             return Outcome(reason)
         finally:
             if subscription is not None:
                 self._hub.unsubscribe(subscription)
-                writing = -1
-            close(*(fd for fd in (reading, writing, out_r, out_w) if fd >= 0))
+            self._subscription = None
+            close(*(fd for fd in (reading, out_r, out_w) if fd >= 0))
             if child is not None:
                 await self._close(child)
             if report is not None:

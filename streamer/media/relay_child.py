@@ -90,6 +90,50 @@ class Track:
     last: int = -1
 
 
+class Headers:
+    """Tells the muxer the headers of a picture or a sound that changes its form on the way.
+
+    The hub's stream carries them in itself (SPS and PPS before each keyframe, ADTS before each
+    frame); FLV wants them apart. A packet that brings others takes them along as side data, and
+    the FLV muxer sends a new sequence header before it, in the same connection.
+    """
+
+    def __init__(self, streams: dict[int, Any]) -> None:
+        self._streams = streams
+        self._picture: dict[int, av.BitStreamFilterContext] = {}
+        self._sound: dict[int, tuple[bytes, av.BitStreamFilterContext]] = {}
+
+    def told(self, packet: Any) -> Any:
+        """`packet`, or the one that takes its place."""
+        index = packet.stream_index
+        stream = self._streams[index]
+        if stream.type == "video":
+            if not packet.is_keyframe or stream.codec_context.name != "h264":
+                return packet
+            if index not in self._picture:
+                self._picture[index] = av.BitStreamFilterContext("extract_extradata", stream)
+            return _filtered(self._picture[index], packet)
+        head = bytes(memoryview(packet)[:4])
+        if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+            return packet
+        form = bytes((head[2] & 0xFD, head[3] & 0xC0))
+        known = self._sound.get(index)
+        if known is None or known[0] != form:
+            # The filter tells its first frame's form only: another form wants another filter.
+            known = self._sound[index] = form, av.BitStreamFilterContext("aac_adtstoasc", stream)
+        return _filtered(known[1], packet)
+
+
+def _filtered(filter_: av.BitStreamFilterContext, packet: Any) -> Any:
+    """What comes out for `packet`; the packet as it is when the filter has nothing to say."""
+    time_base = packet.time_base
+    made = filter_.filter(packet)
+    if not made:
+        return packet
+    made[0].time_base = time_base
+    return made[0]
+
+
 class Copy:
     """One copy of all packets, timestamps rebased so that this connection begins at zero."""
 
@@ -99,6 +143,7 @@ class Copy:
         self._video = next(s.index for s in self._kept if s.type == "video")
         self._out = {s.index: target.add_stream_from_template(s) for s in self._kept}
         self._tracks: dict[int, Track] = {}
+        self._headers = Headers({s.index: s for s in self._kept})
 
     def packet(self, packet: Any) -> int:
         """Send one packet; returns its bytes, 0 when it was left out."""
@@ -116,6 +161,7 @@ class Copy:
         # Sound from before the first picture, and the seam between two encoders.
         if dts <= track.last:
             return 0
+        packet = self._headers.told(packet)
         packet.pts, packet.dts, track.last = packet.pts - track.shift, dts, dts
         packet.stream = track.out
         size = int(packet.size)

@@ -87,15 +87,20 @@ def pmt_pid(pat: bytes) -> int | None:
 
 def video_pid(pmt: bytes) -> int | None:
     """PID of the first video stream in a PMT packet."""
+    return next((pid for pid, kind in streams(pmt).items() if kind in VIDEO_STREAM_TYPES), None)
+
+
+def streams(pmt: bytes) -> dict[int, int]:
+    """Stream type by PID in a PMT packet, in its order."""
     section = _section(pmt)
+    found: dict[int, int] = {}
     if len(section) < 16:
-        return None
+        return found
     at = 12 + (((section[10] & 0x0F) << 8) | section[11])
     while at + 5 <= len(section) - 4:
-        if section[at] in VIDEO_STREAM_TYPES:
-            return ((section[at + 1] & 0x1F) << 8) | section[at + 2]
+        found[((section[at + 1] & 0x1F) << 8) | section[at + 2]] = section[at]
         at += 5 + (((section[at + 3] & 0x0F) << 8) | section[at + 4])
-    return None
+    return found
 
 
 def _section(packet: bytes) -> bytes:

@@ -129,9 +129,20 @@ class MixerFailed:
     programme_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """In `pass` mode: `feed` sends another form of picture or sound now; both as words."""
+
+    feed: str
+    before: str
+    after: str
+    programme_s: float
+
+
 Change = (
-    SourceLost | SourceBack | SceneShown | OutputLost | OutputDropping | ClockSlipped | MixerFailed
-)
+    SourceLost | SourceBack | SourceChanged | SceneShown | OutputLost | OutputDropping
+    | ClockSlipped | MixerFailed
+)  # fmt: skip
 """What `on_change` is called with."""
 
 

@@ -88,6 +88,10 @@ class Slate:
         self._clock_size = round(CLOCK.largest * canvas.height)
         self._clock_box = self._even_clock_box()
 
+    def still(self) -> Picture:
+        """The slate without its clock, for who shows one picture for minutes; before `picture`."""
+        return self._picture
+
     def picture(self, at: float) -> Picture:
         """The slate with the time of day at POSIX second `at`. Valid until the next call."""
         if int(at) != self._second:

@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streamer.config.models import Destination
+from streamer.config.models import Destination, Mode, Source
 from streamer.config.secrets import redact_url
 from streamer.domain.errors import StreamerError
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.domain.reconnect import Reconnect
 from streamer.media.hub import BACKLOG, Hub
-from streamer.media.leg import Leg, LegChange
+from streamer.media.leg import Attempt, Leg, LegChange
 from streamer.media.recorder import HlsRecorder, Master
 from streamer.media.relay import Address, Relay, RelayEnd
 from streamer.programme.mixer import Mixer
+from streamer.programme.passing import Passing
 from streamer.run.encoding import Encoding
 from streamer.run.intakes import Intakes
 from streamer.run.legs import Legs
+from streamer.run.passing import Splicing
 from streamer.run.secrets import Secrets
 from streamer.run.surroundings import Surroundings
 
@@ -39,19 +42,16 @@ SOURCE_LEGS = ("ingest:", "receiver:", "feed:")
 class Chain:
     """All legs of a meeting. `mixer` must be started by the owner."""
 
-    def __init__(self, around: Surroundings, mixer: Mixer, fps: int) -> None:
+    def __init__(self, around: Surroundings, mixer: Mixer | Passing, fps: int) -> None:
         self._around, self.mixer, self._fps = around, mixer, fps
         self.hub = Hub()
         self.legs = Legs()
         self._relays: dict[str, Relay] = {}
         self.intakes = Intakes(around, mixer, self._leg, self.legs.start)
-        for source in around.spec.sources:
-            self.intakes.add(source, source.id)
-        for site in around.spec.sites:
-            if site.source is not None:
-                self.intakes.add(site.source, f"site:{site.id}")
-        self._add_encoder()
+        for name, source in self._taken_sources():
+            self.intakes.add(source, name)
         self._add_recorders()
+        self._add_encoder()
         for destination in around.spec.destinations:
             self._add_relay(destination)
 
@@ -96,12 +96,28 @@ class Chain:
 
     # How each part is made ------------------------------------------------------------------
 
+    def _taken_sources(self) -> Iterator[tuple[str, Source]]:
+        """Which sources are received, with their names in leg ids."""
+        spec = self._around.spec
+        for source in spec.sources:
+            if spec.mode is not Mode.PASS or source.id == "hall":
+                yield source.id, source
+        for site in spec.sites:
+            if spec.mode is not Mode.PASS and site.source is not None:
+                yield f"site:{site.id}", site.source
+
     def _add_encoder(self) -> None:
+        """Whoever makes the hub's bytes has this leg: the encoder, or the splicer."""
         around = self._around
-        encoding = Encoding(
-            around.spec.programme, self.mixer, self.hub, around.binary, clean=around.redactor.clean
-        )
-        self._leg("encoder", LegKind.ENCODER, encoding.attempt, stall_s=2.0, start_s=5.0)
+        attempt: Attempt
+        if isinstance(self.mixer, Passing):
+            attempt = Splicing(self.mixer, self.hub, self._viewing.cut).attempt
+        else:
+            attempt = Encoding(
+                around.spec.programme, self.mixer, self.hub, around.binary,
+                clean=around.redactor.clean,
+            ).attempt  # fmt: skip
+        self._leg("encoder", LegKind.ENCODER, attempt, stall_s=2.0, start_s=5.0)
 
     def _add_recorders(self) -> None:
         around = self._around
@@ -116,11 +132,11 @@ class Chain:
             self._leg(
                 f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0, stall_ends=False
             )
-        viewing = HlsRecorder(
+        self._viewing = HlsRecorder(
             self.hub, around.folder / "hls", around.binary, recording.hls_part_s,
             on_part=self._part_started, on_end=self._part_finished,
         )  # fmt: skip
-        self._leg("recorder:b", LegKind.RECORDER, viewing.attempt, stall_s=6.0)
+        self._leg("recorder:b", LegKind.RECORDER, self._viewing.attempt, stall_s=6.0)
 
     def _add_relay(self, destination: Destination) -> None:
         around = self._around

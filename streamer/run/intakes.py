@@ -17,8 +17,11 @@ from streamer.domain.events import EventName
 from streamer.domain.legs import LegKind
 from streamer.domain.meeting import Names
 from streamer.media.ingest import RtmpIngest
+from streamer.media.leg import Attempt
 from streamer.ports.link import ParticipantMedia
 from streamer.programme.mixer import Mixer
+from streamer.programme.passing import Passing
+from streamer.run.passing import PassFeed
 from streamer.run.pattern import TestPattern
 from streamer.run.rationing import Rations, ration
 from streamer.run.receiving import Receiver
@@ -39,7 +42,7 @@ class Intakes:
     """
 
     def __init__(
-        self, around: Surroundings, mixer: Mixer, add_leg: AddLeg,
+        self, around: Surroundings, mixer: Mixer | Passing, add_leg: AddLeg,
         start_leg: Callable[[str], object] = lambda leg_id: None,
     ) -> None:  # fmt: skip
         self._around, self._mixer = around, mixer
@@ -74,7 +77,7 @@ class Intakes:
             )  # fmt: skip
             self._ingests.append(ingest)
             self._add_leg(f"ingest:{name}", LegKind.INGEST, ingest.attempt, stall_s=6.0)
-        if source.kind in RECEIVED:
+        if source.kind in RECEIVED or isinstance(self._mixer, Passing):
             receiver = Receiver(
                 source, around.binary, around.secrets, ingest=ingest, on_refused=refused,
                 clean=around.redactor.clean,
@@ -87,12 +90,19 @@ class Intakes:
             seat = self._seats[feed_id] = LinkSeat()
         if source.kind is SourceKind.TEST:
             pattern = TestPattern(self._names(name), around.spec.zone)
-        feed = Feed(
-            source, around.spec.programme, self._mixer, around.binary, receiver=receiver,
-            seat=seat, pattern=pattern, clean=around.redactor.clean, on_active=self._ration,
-        )  # fmt: skip
-        self._feeds[feed_id] = feed
-        self._add_leg(feed_id, LegKind.FEED, feed.attempt, stall_s=4.0, start_s=None)
+        attempt: Attempt
+        if isinstance(self._mixer, Passing):
+            assert receiver is not None
+            attempt = PassFeed(receiver, self._mixer).attempt
+        else:
+            feed = Feed(
+                source, around.spec.programme, self._mixer, around.binary, receiver=receiver,
+                seat=seat, pattern=pattern, clean=around.redactor.clean, on_active=self._ration,
+            )  # fmt: skip
+            self._feeds[feed_id] = feed
+            self._mixer.bus.set(feed_id, gain_db=source.gain_db)
+            attempt = feed.attempt
+        self._add_leg(feed_id, LegKind.FEED, attempt, stall_s=4.0, start_s=None)
 
     def add_participant(self, site: str, media: ParticipantMedia) -> None:
         """The link delivers a site from now on: a feed is made for it where there is none yet.
@@ -126,6 +136,19 @@ class Intakes:
         """
         self._wanted = tuple(feeds)
         self._ration()
+
+    @property
+    def feeds(self) -> list[str]:
+        """Ids of the feeds that are decoded."""
+        return list(self._feeds)
+
+    def set_delay(self, feed: str, ms: int) -> None:
+        """How much later the feed's sound is heard. BadInput outside -500 to 1000 ms."""
+        self._feeds[feed].set_delay(ms)
+
+    def delay(self, feed: str) -> int:
+        """The delay in ms; 0 for a feed that is not there."""
+        return self._feeds[feed].delay_ms if feed in self._feeds else 0
 
     @property
     def reduced(self) -> tuple[str, ...]:

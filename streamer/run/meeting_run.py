@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from streamer.config.models import Mode
 from streamer.config.secrets import Redactor
 from streamer.config.spec import MeetingSpec
 from streamer.domain import lifecycle
@@ -24,13 +25,17 @@ from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import MeetingState
 from streamer.media import commands, hls
 from streamer.programme import scenes
+from streamer.programme.board import Board
+from streamer.programme.bus import SoundBus
 from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
+from streamer.programme.passing import Passing
 from streamer.programme.scenes import HALL, SLATE, Scene
 from streamer.run import capacity
 from streamer.run.chain import Chain
 from streamer.run.cleaning import cleaned
 from streamer.run.clock import ProgrammeClock
+from streamer.run.direction import ORDERS, Direction
 from streamer.run.folder import put_aside
 from streamer.run.journal import Journal
 from streamer.run.outbox import Outbox
@@ -84,6 +89,7 @@ class MeetingRun:
         self._over: asyncio.Future[None] = self._loop.create_future()
         """Done when the meeting needs no run any more; fails when this one cannot go on."""
         self._dropped_before = 0
+        self.direction = Direction(spec, self.record)
         self._reporter = Reporter(self)
 
     # Life -----------------------------------------------------------------------------------
@@ -115,6 +121,7 @@ class MeetingRun:
                 "inbox": self._serve_inbox(),
                 "reporter": self._reporter.run(),
                 "playlist": self._compose(),
+                "graphics": self.direction.keep_graphics(),
                 "done": self._wait_done(),
             }.items()
         ]
@@ -128,12 +135,15 @@ class MeetingRun:
     async def _build(self, clock: ProgrammeClock) -> None:
         settings = self.spec.programme
         canvas = Canvas(settings.width, settings.height, settings.fps)
-        slate = await asyncio.to_thread(slate_of, self.spec, canvas)
-        cards = cards_of(self.spec, canvas)
-        self.mixer = Mixer(
-            canvas, slate, start_tick=clock.next_tick(), on_change=self._from_mixer,
-            layouts=layouts_of(self.spec), cards=cards,
-        )  # fmt: skip
+        self.mixer: Mixer | Passing
+        board = None
+        if self.spec.mode is Mode.PASS:
+            self.mixer = Passing(
+                canvas, lambda size: slate_of(self.spec, size).still(), epoch=clock.epoch,
+                on_change=self._programme_changed,
+            )  # fmt: skip
+        else:
+            self.mixer, board = await asyncio.to_thread(self._mixing, canvas, clock)
         self.mixer.take(SLATE)
         feeds = self._feeds or await asyncio.to_thread(
             capacity.known, self.spec.home, self._binary, settings
@@ -145,14 +155,30 @@ class MeetingRun:
             ),
             self.mixer, settings.fps,
         )  # fmt: skip
+        self.direction.attach(
+            self.mixer, self.chain.intakes, board, lambda scene, fade: self._take(scene, fade=fade)
+        )
         self.mixer.start()
+
+    def _mixing(self, canvas: Canvas, clock: ProgrammeClock) -> tuple[Mixer, Board]:
+        """The mixer with its slate, cards, sound and graphics. Blocking: fonts are looked for."""
+        spec = self.spec
+        cards = cards_of(spec, canvas)
+        mixer = Mixer(
+            canvas, slate_of(spec, canvas), start_tick=clock.next_tick(),
+            on_change=self._from_mixer, layouts=layouts_of(spec), cards=cards,
+            bus=SoundBus(canvas, spec.sound),
+        )  # fmt: skip
         cards.draw_soon()
+        board = Board(canvas, spec.graphics, spec.zone, keep_clear=mixer.sign_box)
+        return mixer, board
 
     def _recall(self) -> bool:
         """State, sound and place in the inbox as the journal knows them; False when it is new."""
         finished = False
         for event in self.journal.events:
             data = event.data
+            self.direction.recall(event)
             match event.name:
                 case EventName.MEETING_STATE_CHANGED:
                     self.state, self.since = MeetingState(data["to"]), event.at
@@ -193,6 +219,7 @@ class MeetingRun:
             except BadInput:  # a scene of a newer version
                 self._take(HALL if state is MeetingState.LIVE else SLATE)
             self.mixer.mute(self.muted)
+            self.direction.restore(on_air=state is MeetingState.LIVE)
         if state is MeetingState.ENDING or not state.running:
             self._begin_end()
 
@@ -242,6 +269,11 @@ class MeetingRun:
                     {"feed": change.feed, "programme_s": change.programme_s,
                      "seconds": change.seconds},
                 )  # fmt: skip
+            case scenes.SourceChanged():
+                self.record(
+                    EventName.SOURCE_CHANGED,
+                    {"feed": change.feed, "before": change.before, "after": change.after},
+                )
             case scenes.SceneShown():
                 self.record(
                     EventName.SCENE_TAKEN,
@@ -317,6 +349,7 @@ class MeetingRun:
                 self.on_air_since = time.time()
                 self.chain.start_relays(public=True)
                 self.mixer.mute(self.muted)
+                self.direction.on_air(True)
                 self._take(HALL)
             case Command.END | Command.CANCEL | Command.POSTPONE:
                 self._moved(self.state, command, by, str(args.get("reason", "")))
@@ -332,11 +365,10 @@ class MeetingRun:
                 self.record(EventName.MUTED, {"muted": self.muted, "by": by})
             case Command.RESTART_LEG:
                 self.chain.restart(str(args.get("leg", "")))
+            case _ if command in ORDERS:
+                self.direction.do(command, args, by)
             case _:
-                raise BadInput(
-                    f"'{command}' has nothing to act on: no conference link is configured",
-                    code="no_link", command=str(command),
-                )  # fmt: skip
+                raise BadInput(f"'{command}' is not for a run", code="not_allowed")
         self._changed.set()
 
     def _end_loudly(self, task: asyncio.Task[None]) -> None:
@@ -359,6 +391,7 @@ class MeetingRun:
     def _take(self, scene: Scene, *, fade: bool = False) -> None:
         self.mixer.take(scene, fade)
         self.scene = scene
+        self.chain.intakes.want(self.direction.wanted_feeds(scene))
 
     async def _end(self) -> None:
         """Slate and silence first, then outputs, OFF AIR from bytes, recorders last."""

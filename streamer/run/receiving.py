@@ -13,6 +13,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from streamer.config.models import Source
 from streamer.config.secrets import redact_url
@@ -151,6 +152,9 @@ class Receiver:
     async def _input(self, leg: Leg) -> tuple[list[str], tuple[int, ...]]:
         """The input flags, and descriptors that the child must inherit."""
         source = self.source
+        if source.kind == "file":
+            leg.target = str(source.path)
+            return commands.file_input(Path(source.path or "")), ()
         if self._ingest is not None:
             leg.target = f"rtmp://{source.host}:{source.port}/live/***"
             await self._ingest.published.wait()  # stopped by cancellation

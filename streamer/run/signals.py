@@ -11,10 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
-from streamer.config.service import DetectorSettings
 from streamer.domain.errors import Unavailable
 from streamer.domain.events import Event, EventName
 from streamer.domain.signals import SignalFault, SignalRecovered
+from streamer.programme.programme import Watching
 from streamer.run.surroundings import Record
 from streamer.store.live import Live
 
@@ -30,20 +30,6 @@ SETTLED_S = 8.0
 if it is still there."""
 FEED_WIDTH = 240
 """Pixels of a feed's preview."""
-
-
-class Watching(Protocol):
-    """What is needed of `Watch`."""
-
-    def configure(self, settings: DetectorSettings) -> None: ...
-
-    def look(self, now: float) -> list[SignalFault | SignalRecovered]: ...
-
-    def meters(self) -> dict[str, tuple[float, float]]: ...
-
-    def rms(self) -> dict[str, float]: ...
-
-    def feeds(self) -> list[str]: ...
 
 
 class Watched(Protocol):

@@ -95,6 +95,7 @@ class Reporter:
             "scene": {"wanted": str(state.wanted), "shown": str(state.shown),
                       "muted": state.muted},
             "legs": [_leg(status) for status in run.chain.legs.statuses()],
+            **run.direction.snapshot(),
             "feeds": [{"id": feed, "state": str(now)} for feed, now in state.feeds.items()],
             "signals": {} if self._closed else self._faults.shown(),
             "meters": {"peak_db": [round(value, 1) for value in state.peak_db]},

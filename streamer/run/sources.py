@@ -97,6 +97,8 @@ class Feed:
         self._source, self._settings, self._mixer = source, settings, mixer
         # One buffer for all connections: the mixer sees a feed that is lost and comes back.
         self._buffer = FeedBuffer(Canvas(settings.width, settings.height, settings.fps))
+        self.delay_ms = 0
+        self.set_delay(source.sound_delay_ms)
         self._receiver, self._seat, self._pattern = receiver, seat, pattern
         self._binary, self._clean, self._on_active = binary, clean, on_active
         self.active = False
@@ -115,6 +117,11 @@ class Feed:
             self._switch.set()
         elif self._leg is not None:
             self._leg.detail = self._detail()
+
+    def set_delay(self, ms: int) -> None:
+        """How much later its sound is heard, ms; negative: its picture is shown later."""
+        self._buffer.set_delay(ms)
+        self.delay_ms = ms
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Wait for the source, deliver it to the mixer, return when it is gone."""

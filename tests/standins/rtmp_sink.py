@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,12 @@ class Push:
     monotonic: bool = True
     """Picture and sound each never went back in time."""
     ended: bool = False
+    headers: dict[int, list[bytes]] = field(default_factory=dict)
+    """Sequence headers by kind (wire.VIDEO, wire.AUDIO), as they came; the same one not again."""
+    messages: list[wire.Message] | None = None
+    """Everything of picture and sound, where it is wanted."""
+    arrived: list[float] = field(default_factory=list)
+    """Monotonic time at which each picture came."""
     _times: dict[int, int] = field(default_factory=dict)
 
     def take(self, message: wire.Message) -> None:
@@ -59,7 +66,12 @@ class Push:
         if message.kind not in (wire.AUDIO, wire.VIDEO) or len(message.body) < 2:
             return
         self.bytes += len(message.body)
+        if self.messages is not None:
+            self.messages.append(message)
         if message.body[1] != 1:
+            known = self.headers.setdefault(message.kind, [])
+            if message.body[1] == 0 and message.body[2:] not in known[-1:]:
+                known.append(message.body[2:])
             return
         if message.timestamp < self._times.get(message.kind, 0):
             self.monotonic = False
@@ -70,8 +82,19 @@ class Push:
             self.audio_frames += 1
             return
         self.video_frames += 1
+        self.arrived.append(time.monotonic())
         if message.body[0] >> 4 == 1:
             self.keyframes.append(message.timestamp)
+
+    def flv(self) -> bytes:
+        """Everything that came (`messages`) as a file, for a decoder on the server's side."""
+        tags = [b"FLV\x01\x05" + struct.pack(">II", 9, 0)]
+        for one in self.messages or ():
+            head = bytes([one.kind]) + len(one.body).to_bytes(3, "big")
+            stamp = (one.timestamp & 0xFFFFFF).to_bytes(3, "big") + bytes([one.timestamp >> 24])
+            tag = head + stamp + bytes(3) + one.body
+            tags.append(tag + struct.pack(">I", len(tag)))
+        return b"".join(tags)
 
     @property
     def keyframe_spacing_ms(self) -> tuple[int, ...]:
@@ -90,12 +113,15 @@ class RtmpSink:
         key: str = "key",
         rate: int = 180_000,
         reset_after: int = 300_000,
+        keep: bool = False,
     ) -> None:
-        """`rate`: bytes a second that HALF_SPEED reads; `reset_after`: bytes before RESET."""
+        """`keep`: everything that comes is kept (`Push.flv`). `rate`: bytes a second that
+        HALF_SPEED reads; `reset_after`: bytes before RESET."""
         self.mode = mode
         self.key = key
         self.rate = rate
         self.reset_after = reset_after
+        self.keep = keep
         self.pushes: list[Push] = []
         self.connections = 0
         self.port = 0
@@ -204,7 +230,7 @@ class RtmpSink:
                 good = self.mode is not Mode.BADNAME and key == self.key
                 writer.write(_status(good))
                 await writer.drain()
-                return Push(key) if good else None
+                return Push(key, messages=[] if self.keep else None) if good else None
 
     def _answer_connect(self, writer: asyncio.StreamWriter, number: float) -> bool:
         if self.mode is Mode.REJECT_CONNECT:
