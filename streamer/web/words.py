@@ -73,7 +73,44 @@ ACTS: dict[str, str] = {
     Act.CORRECT_SETTING: N_("correct the setting"),
     Act.CALL_US: N_("call the people who run the service"),
 }
-SCENES: dict[str, str] = {"hall": N_("Hall"), "slate": N_("Slate")}
+SCENES: dict[str, str] = {
+    "hall": N_("Hall"), "slate": N_("Slate"), "site": N_("Site"), "split": N_("Hall and site"),
+    "pip": N_("Site, the hall in a corner"), "grid": N_("Everybody"), "slides": N_("Slides"),
+}  # fmt: skip
+"""Scenes of older runs and of logs, where no snapshot says what they are called."""
+FEEDS: dict[str, str] = {
+    "hall": N_("Hall"), "slides": N_("Slides"), "sign": N_("Sign language"),
+    "interpreter": N_("Interpreter"),
+}  # fmt: skip
+FEED_STATES: dict[str, str] = {
+    "ALIVE": N_("in order"), "LOST": N_("lost"), "WAITING": N_("awaited"),
+    "NONE": N_("not connected"),
+}  # fmt: skip
+DETECTORS: dict[str, str] = {
+    "no_bytes": N_("nothing comes"),
+    "black": N_("black picture"),
+    "frozen": N_("picture stands still"),
+    "silent": N_("no sound"),
+    "clipping": N_("sound is distorted"),
+    "low": N_("sound too low"),
+    "loud": N_("sound too loud"),
+    "offset": N_("sound and picture apart"),
+}
+ADVICE: dict[str, str] = {
+    "no_bytes": N_("look at the line and the encoder there"),
+    "black": N_("look at the camera, its lens cap and cable"),
+    "frozen": N_("look at the camera; restart the encoder there"),
+    "silent": N_("look at the microphone and the desk there"),
+    "clipping": N_("let them turn the level down at the desk"),
+    "low": N_("add gain here, or let them speak closer"),
+    "loud": N_("take gain away here"),
+    "offset": N_("set the delay of its sound (⋯)"),
+}
+"""What helps against each fault that a detector tells."""
+GRAPHICS: dict[str, str] = {
+    "lower_third": N_("Lower third"), "question": N_("Question card"), "next": N_("What is next"),
+    "clock": N_("Clock"), "live_mark": N_("LIVE mark"),
+}  # fmt: skip
 EVENTS: dict[str, str] = {
     EventName.MEETING_STATE_CHANGED: N_("%(from)s → %(to)s"),
     EventName.RUN_STARTED: N_("A run took the meeting (worker %(worker)s)"),
@@ -161,6 +198,50 @@ CONSOLE: dict[str, str] = {
     "disk_free": N_("Disk: %(size)s free"),
     "sealing": N_("The package is being sealed"),
     "not_sent": N_("Could not be sent: no connection. Try again."),
+    "programme": N_("Programme"),
+    "in_programme": N_("In the programme: %(shown)s"),
+    "slate_instead": N_("Wanted: %(wanted)s. The slate is shown: its source does not come."),
+    "other_shown": N_("Wanted: %(wanted)s. Shown: %(shown)s"),
+    "muted": N_("the sound is off"),
+    "passed": N_("the picture is passed on as it comes"),
+    "who_has_floor": N_("who has the floor"),
+    "choose_site": N_("choose a site"),
+    "floor": N_("Floor: %(site)s"),
+    "hall_speaks": N_("the hall"),
+    "has_floor": N_("has the floor"),
+    "still": N_("still picture until it is on"),
+    "choose_for_scenes": N_("Take scenes with this site"),
+    "lost_advice": N_("the connection is lost; it is taken back by itself"),
+    "feed_heard": N_("♪ Sound on"),
+    "feed_muted": N_("✕ Muted"),
+    "gain": N_("Gain"),
+    "louder": N_("1 dB louder"),
+    "quieter": N_("1 dB quieter"),
+    "db": N_("dB"),
+    "level": N_("Level"),
+    "more": N_("More"),
+    "delay_ms": N_("Delay of the sound, ms"),
+    "filtered": N_("%(shown)s of %(all)s"),
+    "filtered_bad": N_("%(shown)s of %(all)s; hidden with problems: %(bad)s"),
+    "bad_sources": N_("Sources"),
+    "bad_sources_badge": N_("sources with problems"),
+    "bad_legs_badge": N_("destinations and recorders that do not work"),
+    "bad_lines_badge": N_("new lines about faults"),
+    "all_works": N_("Everything works: destinations, recorders, sources"),
+    "is_shown": N_("shown"),
+    "is_hidden": N_("hidden"),
+    "show": N_("Show"),
+    "none_yet": N_("None yet"),
+    "lufs_m": N_("Loudness of the last 0.4 s, LUFS"),
+    "lufs_s": N_("Loudness of the last 3 s, LUFS"),
+    "lufs_i": N_("Loudness of the whole meeting, LUFS"),
+    "target": N_("target %(lufs)s LUFS"),
+    "leveller": N_("leveller %(db)s dB"),
+    "limiter": N_("limiter %(db)s dB"),
+    "sound_right": N_("✓ loudness is right"),
+    "sound_loud": N_("▲ louder by %(lu)s LU"),
+    "sound_quiet": N_("▼ quieter by %(lu)s LU"),
+    "late_frames": N_("Late pictures: %(late)s, stops of the clock: %(slips)s"),
 }
 FIELDS: dict[str, str] = {
     "region": N_("Region"),
@@ -173,7 +254,7 @@ FIELDS: dict[str, str] = {
     "hall": N_("Hall"),
     "destinations": N_("Accounts"),
 }
-SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES)
+SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES, DETECTORS, GRAPHICS)
 """Tables whose keys stand as values in the data of events."""
 
 PLACE = re.compile(r"%\((\w+)\)s")
@@ -184,7 +265,8 @@ def tables(languages: Languages, language: str) -> dict[str, dict[str, str]]:
     named = {
         "states": STATES, "commands": COMMANDS, "leg_kinds": LEG_KINDS, "leg_states": LEG_STATES,
         "health": HEALTH, "acts": ACTS, "scenes": SCENES, "events": EVENTS, "errors": ERRORS,
-        "console": CONSOLE, "fields": FIELDS,
+        "console": CONSOLE, "fields": FIELDS, "feeds": FEEDS, "feed_states": FEED_STATES,
+        "detectors": DETECTORS, "advice": ADVICE, "graphics": GRAPHICS,
     }  # fmt: skip
     return {
         name: {str(key): languages.text(language, text) for key, text in table.items()}

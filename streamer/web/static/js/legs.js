@@ -3,7 +3,8 @@
 import { fill, make, size } from "./words.js";
 
 const SYMBOLS = { green: "✓", amber: "…", red: "✕", grey: "–" };
-const ORDER = { run: 0, ingest: 1, feed: 2, link: 3, encoder: 4, relay: 5, recorder: 6 };
+// What the public and the archive get stands first: a region may have twenty sources.
+const ORDER = { run: 0, relay: 1, recorder: 2, encoder: 3, link: 4, ingest: 5, feed: 6 };
 const RATE_OVER_S = 1.5;
 
 export class Legs {
@@ -24,9 +25,10 @@ export class Legs {
   show(legs, at, mayRestart) {
     const sorted = [...legs].sort((a, b) => (ORDER[a.kind] ?? 9) - (ORDER[b.kind] ?? 9));
     const seen = new Set();
-    for (const leg of sorted) {
+    for (const [index, leg] of sorted.entries()) {
       seen.add(leg.id);
       const row = this.#rows.get(leg.id) ?? this.#newRow(leg);
+      if (this.#body.rows[index] !== row) this.#body.insertBefore(row, this.#body.rows[index] ?? null);
       this.#fill(row, leg, at, mayRestart);
     }
     for (const [id, row] of this.#rows) {

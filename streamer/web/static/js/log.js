@@ -4,7 +4,7 @@ import { clock, errorText, fill, make } from "./words.js";
 
 const KEPT = 500;
 const BAD = new Set(["relay_lost", "source_lost", "disk_problem", "store_lost", "command_refused",
-  "package_failed", "ingest_refused"]);
+  "package_failed", "ingest_refused", "signal_fault"]);
 const QUIET = new Set(["recording_part_finished"]);
 
 export class Log {
@@ -19,14 +19,20 @@ export class Log {
     this.#offset = offset;
   }
 
-  /** Add a line once; lines that were shown already are left out. */
+  /** The seq of the newest line. */
+  get last() {
+    return this.#last;
+  }
+
+  /** Add a line once; lines that were shown already are left out. Gives whether it is a bad one. */
   add(line) {
-    if (line.seq <= this.#last) return;
+    if (line.seq <= this.#last) return false;
     this.#last = line.seq;
     const item = make("li", "", { "data-kind": kind(line), "data-seq": line.seq });
     item.append(make("time", clock(line.at, this.#offset)), make("span", this.#text(line)));
     this.#list.prepend(item);
     if (this.#list.children.length > KEPT) this.#list.lastElementChild.remove();
+    return item.dataset.kind === "bad";
   }
 
   #text(line) {

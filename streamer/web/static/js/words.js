@@ -11,7 +11,9 @@ function word(value, tables) {
   if (value === undefined || value === null) return "–";
   if (typeof value === "boolean") return tables.console[value ? "yes" : "no"];
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(1);
-  for (const table of [tables.states, tables.commands, tables.leg_states, tables.scenes]) {
+  const { names = {}, states, commands, leg_states, scenes, detectors, graphics } = tables;
+  // `names`: of this meeting's feeds, sites and scenes, as its snapshot tells them.
+  for (const table of [names, states, commands, leg_states, scenes, detectors, graphics]) {
     if (table[value] !== undefined) return table[value];
   }
   return String(value);
@@ -53,6 +55,14 @@ export function size(bytes) {
     count /= 1000;
   }
   return `${count.toFixed(2)} TB`;
+}
+
+/** A level or a loudness as it is read on a desk: −23.1, with a sign where it is a change. */
+export function decibel(value, digits = 1, signed = false) {
+  if (!Number.isFinite(value)) return "–";
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return (value < 0 ? "−" : signed ? "+" : "") + text;
 }
 
 /** Make an element with text (never markup) and attributes. */
