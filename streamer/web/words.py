@@ -83,7 +83,7 @@ FEEDS: dict[str, str] = {
     "interpreter": N_("Interpreter"),
 }  # fmt: skip
 FEED_STATES: dict[str, str] = {
-    "ALIVE": N_("in order"), "LOST": N_("lost"), "WAITING": N_("awaited"),
+    "ALIVE": N_("signal"), "LOST": N_("lost"), "WAITING": N_("awaited"),
     "NONE": N_("not connected"),
 }  # fmt: skip
 DETECTORS: dict[str, str] = {

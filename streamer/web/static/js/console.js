@@ -62,7 +62,6 @@ function show() {
   state.dataset.state = view.state;
   state.querySelector("strong").textContent = tables.states[view.state] ?? view.state;
   document.title = `${tables.states[view.state]} · ${document.querySelector("h1").textContent}`;
-  legs.show(view.legs, view.at ?? view.now, possible("restart_leg"));
   scenes.show(view, possible);
   sound.show(view);
   if (view.graphics) graphics.show(view, possible("graphics"));
@@ -77,6 +76,7 @@ function show() {
 function showSources() {
   const all = sourcesOf(view, tables, (id) => scenes.siteName(id));
   learnNames(all);
+  legs.show(view.legs, view.at ?? view.now, possible("restart_leg"));
   sources.show(all, now(), possible, scenes.chosen);
   const words = tables.console;
   tabs.offer([

@@ -50,7 +50,7 @@ export class Legs {
     const row = make("tr", "", { "data-leg": leg.id });
     row.append(make("td"), make("td"), make("td", "", { class: "number" }),
       make("td", "", { class: "number" }), make("td", "", { class: "why" }), make("td"));
-    const name = `${this.#tables.console.restart}: ${leg.name || leg.id}`;
+    const name = `${this.#tables.console.restart}: ${this.#name(leg)}`;
     const button = make("button", "↻", { type: "button", title: name, "aria-label": name });
     button.addEventListener("click", () => this.#restart(leg.id));
     row.cells[5].append(button);
@@ -68,7 +68,7 @@ export class Legs {
     const tries = leg.tries > 1 ? ` · ${fill(console.tries, leg, this.#tables)}` : "";
     const more = leg.state === "RUNNING" ? "" : state + tries;
     row.cells[0].replaceChildren(sign, ...(more ? [make("small", more)] : []));
-    const what = make("span", leg.name || leg.id);
+    const what = make("span", this.#name(leg));
     const where = [kinds[leg.kind] ?? leg.kind, leg.target, leg.detail].filter(Boolean).join(" · ");
     row.cells[1].replaceChildren(what, make("small", where));
     row.cells[1].title = where;
@@ -82,6 +82,10 @@ export class Legs {
     row.cells[4].replaceChildren(...why);
     row.cells[4].title = why.map((part) => part.textContent).join("\n");
     row.cells[5].firstChild.hidden = !mayRestart || !leg.wanted;
+  }
+
+  #name(leg) {
+    return this.#tables.names?.[leg.id] || leg.name || leg.id;
   }
 
   #rate(leg, at) {

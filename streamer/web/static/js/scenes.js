@@ -5,6 +5,9 @@ import { fill, make } from "./words.js";
 
 const STORED = "console-change";
 const FIRST = [{ name: "hall", takes: null }]; // of a run that does not say what may be taken
+const ORDER = ["hall", "slides", "grid", "site", "split", "pip"]; // others follow as they come
+
+const rank = (scene) => (scene.takes ? 100 : 0) + (ORDER.indexOf(scene.name) + 50) % 50;
 
 /** A scene as commands spell it: [name, site or ""]. */
 export const parsed = (scene) => {
@@ -111,8 +114,8 @@ export class Scenes {
   }
 
   #draw() {
-    const all = (this.#view.scenes ?? FIRST).filter((one) => one.name !== "slate");
-    const scenes = [...all.filter((one) => !one.takes), ...all.filter((one) => one.takes)];
+    const scenes = (this.#view.scenes ?? FIRST).filter((one) => one.name !== "slate");
+    scenes.sort((a, b) => rank(a) - rank(b));
     const key = JSON.stringify(scenes);
     if (key === this.#drawn) return;
     this.#drawn = key;
@@ -120,10 +123,9 @@ export class Scenes {
       const button = make("button", "", {
         type: "button", "data-command": "take_scene", "data-scene": scene.name, "aria-pressed": "false",
       });
-      const label = make("span", this.#inWords(scene.names) || this.#tables.scenes[scene.name] || scene.name);
-      if (scene.takes) label.append(make("small"));
-      button.append(label);
+      button.append(make("span", this.name(scene.name)));
       if (index < 9) button.append(make("kbd", String(index + 1), { "aria-hidden": "true" }));
+      if (scene.takes) button.append(make("small"));
       button.addEventListener("click", () => this.#take(scene));
       return button;
     });

@@ -40,15 +40,17 @@ export class Sound {
     this.#place(".whole", (lufs.i ?? -99) - target - 0.2, (lufs.i ?? -99) - target + 0.2);
     const words = this.#tables.console;
     const parts = ["m", "s", "i"].map((one) => {
-      const part = make("span", `${one.toUpperCase()} `, { title: words[`lufs_${one}`] });
-      part.append(make("b", decibel(lufs[one])));
+      const part = make("div", "", { title: words[`lufs_${one}`] });
+      part.append(make("dt", one.toUpperCase()), make("dd", decibel(lufs[one])));
       return part;
     });
     const rest = [fill(words.target, { lufs: decibel(target, 0) }, this.#tables)];
     for (const [word, value] of [["leveller", sound.leveller_db], ["limiter", sound.limiter_db]]) {
-      if (Number.isFinite(value)) rest.push(fill(words[word], { db: decibel(value) }, this.#tables));
+      if (!Number.isFinite(value)) continue;
+      rest.push(fill(words[word], { db: decibel(value, 1, true) }, this.#tables));
     }
-    this.#box.querySelector(".values").replaceChildren(...parts, make("small", rest.join(" · ")));
+    this.#box.querySelector(".values").replaceChildren(...parts);
+    this.#box.querySelector(".rest").replaceChildren(...rest.map((text) => make("span", text)));
     this.#judge(lufs.i ?? lufs.s, target);
   }
 
