@@ -105,6 +105,8 @@ async def test_twenty_sites_fit_on_a_laptop(page: Page, language: str) -> None:
     assert await page.evaluate(high) <= 0, "all scenes are seen without scrolling"
     await page.set_viewport_size({"width": 1366, "height": 640})  # with the browser's own bars
     assert await page.evaluate(OVERFLOWING) == []
+    await page.click("#tab-sources")
+    await shot(page, f"low-{language}")
     slate = await page.locator("[data-command=slate]").bounding_box()
     assert slate is not None
     assert slate["y"] + slate["height"] <= 640
@@ -350,8 +352,7 @@ async def test_levels_move_five_times_a_second(page: Page) -> None:
 
     await page.route("**/events*", stream)
     await opened_console(page)
-    level = "document.querySelector('{} .meter span:last-child, {} span:last-child')"
-    hall = level.format(*['[data-feed="feed:hall"]'] * 2)
+    hall = """document.querySelector('[data-feed="feed:hall"] .meter span:last-child')"""
     await until(page, f"{hall}?.style.getPropertyValue('--level') === '0.983'")
     assert await page.evaluate(f"{hall}.dataset.hot") == "true"
     programme = "document.querySelector('#meter span').style.getPropertyValue('--level')"
