@@ -53,6 +53,15 @@ FAULTS_IN_A_ROW = 50
 """Ticks that may fail one after the other before the mixer gives up."""
 
 
+def name_thread(name: str) -> None:
+    """Tell the kernel what this thread is called, for `top -H` and for measurements."""
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as comm:
+            comm.write(name)
+    except OSError:  # not Linux, or forbidden: the thread works without a name
+        return
+
+
 class Clock(Protocol):
     """Where the mixer takes time from; the module `time` is one."""
 
@@ -113,7 +122,7 @@ class Mixer:
         # The mixer's thread only.
         self._painter = Painter(canvas, slate, self.layouts, cards or Cards(canvas))
         self._shown = self._shown_for = SLATE
-        self._slips = self._faults = self._faults_in_a_row = 0
+        self._slips = self._late = self._faults = self._faults_in_a_row = 0
 
     # -- commands -----------------------------------------------------------------------------
 
@@ -241,7 +250,7 @@ class Mixer:
                 wanted=self._wanted, shown=self._shown, muted=self._muted,
                 peak_db=self.watch.peak_db(),
                 feeds={name: feed.state for name, feed in self._feeds.items()},
-                slips=self._slips, faults=self._faults,
+                slips=self._slips, faults=self._faults, late=self._late,
             )  # fmt: skip
 
     def preview(self, width: int = 480) -> bytes:
@@ -266,12 +275,15 @@ class Mixer:
 
     def _run(self) -> None:
         """Ticks at start + n / fps until stopped."""
+        name_thread("mixer")
         start, ticks = self._clock.monotonic(), 0
         while not self._stop.is_set():
             early = start + ticks * self.canvas.tick_s - self._clock.monotonic()
             if early > 0:
                 self._stop.wait(early)
                 continue
+            if -early > self.canvas.tick_s:
+                self._late += 1
             if -early > SLIP_S:
                 start -= early
                 self._slips += 1

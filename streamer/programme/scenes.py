@@ -159,3 +159,5 @@ class MixerState:
     feeds: dict[str, FeedState]
     slips: int
     faults: int
+    late: int = 0
+    """Ticks that were late by more than a tick."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streamer.config.spec import MeetingSpec
@@ -21,7 +21,7 @@ from streamer.domain.lifecycle import Command
 from streamer.programme.board import Board
 from streamer.programme.mixer import Mixer
 from streamer.programme.programme import Programme
-from streamer.programme.scenes import INTERPRETER_FEED, Scene, site_feed
+from streamer.programme.scenes import INTERPRETER_FEED, FeedState, Scene, site_feed
 from streamer.run.intakes import Intakes
 from streamer.run.surroundings import Record
 
@@ -202,11 +202,14 @@ class Direction:
         """Floor, graphics, sound and scenes as docs/architecture.md describes them."""
         spec, mixer = self._spec, self._mixer
         if mixer is None:
-            return {"programme": {"mode": str(spec.mode)}, "floor": None}
+            return {"floor": None}
         sound = mixer.bus.state()
         loudness = sound.programme
         return {
-            "programme": {"mode": str(spec.mode)},
+            "scenes": [
+                {"name": layout.name, "takes": layout.takes, "names": layout.names.model_dump()}
+                for layout in spec.scenes
+            ],
             "floor": self.floor,
             "graphics": self._board.state() if self._board is not None else {},
             "sound": {
@@ -214,11 +217,24 @@ class Direction:
                          "i": loudness.integrated},
                 "leveller_db": round(loudness.gain_db, 1),
                 "limiter_db": round(loudness.reduction_db, 1),
-                "feeds": {
-                    feed: {"gain_db": one.gain_db, "muted": one.muted,
-                           "delay_ms": self._intakes.delay(feed),
-                           "reduced": feed in self._intakes.reduced}
-                    for feed, one in sound.feeds.items()
-                },
             },
         }  # fmt: skip
+
+    def sound_of(self, feed: str) -> dict[str, Any]:
+        """Gain, delay and mute of a feed, and whether it is a still picture."""
+        if self._mixer is None:
+            return {}
+        one = self._mixer.bus.state().feeds.get(feed)
+        return {
+            "gain_db": one.gain_db if one else 0.0, "muted": one.muted if one else False,
+            "delay_ms": self._intakes.delay(feed), "reduced": feed in self._intakes.reduced,
+        }  # fmt: skip
+
+    def sites(self, states: Mapping[str, FeedState]) -> list[dict[str, Any]]:
+        """The sites that have a feed, in the order of the region's file."""
+        return [
+            {"id": site.id, "names": site.names.model_dump(), "feed": site_feed(site.id),
+             "state": str(states.get(site_feed(site.id), "NONE"))}
+            for site in self._spec.sites
+            if site_feed(site.id) in self._intakes.feeds
+        ]  # fmt: skip

@@ -113,12 +113,9 @@ class Faults:
         )  # fmt: skip
         return True
 
-    def shown(self) -> dict[str, list[dict[str, Any]]]:
-        """Faults by feed, for the snapshot: `detector`, `since` (POSIX), `value`, `limit`."""
-        feeds: dict[str, list[dict[str, Any]]] = {}
-        for (feed, _), fault in self._open.items():
-            feeds.setdefault(feed, []).append(fault)
-        return feeds
+    def shown(self) -> list[dict[str, Any]]:
+        """Faults, for the snapshot: `feed`, `detector`, `since` (POSIX), `value`, `limit`."""
+        return [{"feed": feed, **fault} for (feed, _), fault in self._open.items()]
 
 
 class Signals:

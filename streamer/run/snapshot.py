@@ -96,8 +96,13 @@ class Reporter:
                       "muted": state.muted},
             "legs": [_leg(status) for status in run.chain.legs.statuses()],
             **run.direction.snapshot(),
-            "feeds": [{"id": feed, "state": str(now)} for feed, now in state.feeds.items()],
-            "signals": {} if self._closed else self._faults.shown(),
+            "programme": {"mode": str(run.spec.mode), "slips": state.slips, "late": state.late},
+            "feeds": {
+                feed: {"state": str(now), **run.direction.sound_of(feed)}
+                for feed, now in state.feeds.items()
+            },
+            "sites": run.direction.sites(state.feeds),
+            "signals": [] if self._closed else self._faults.shown(),
             "meters": {"peak_db": [round(value, 1) for value in state.peak_db]},
             "disk": self._disk, "ingest": run.chain.intakes.shown, "watch": "hls/index.m3u8",
         }  # fmt: skip

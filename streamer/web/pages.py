@@ -152,6 +152,7 @@ async def console(request: web.Request) -> web.StreamResponse:
         "last_seq": lines[-1]["seq"] if lines else 0,
         "texts": words.tables(request.app[LANGUAGES], request[LANGUAGE]),
         "rights": [str(right) for right in Right if who.may(right, meeting.region)],
+        "target_lufs": request.app[CONTEXT].configuration.service.sound.loudness_lufs,
     }
     return await page(request, "console.html", values, who=who)
 

@@ -86,6 +86,9 @@ SCENES: dict[str, str] = {
 FEEDS: dict[str, str] = {
     "feed:hall": N_("Hall"),
     "feed:slides": N_("Slides"),
+    "slides": N_("Slides"),
+    "sign": N_("Sign language"),
+    "interpreter": N_("Interpreter"),
     "programme": N_("Programme"),
 }
 """Feeds that every meeting may have; those of sites are called by the site."""
@@ -110,6 +113,14 @@ ADVICE: dict[str, str] = {
     Detector.OFFSET: N_("Set the sound delay of this source."),
 }
 """What a technician does about it."""
+FEED_STATES: dict[str, str] = {
+    "ALIVE": N_("signal"), "LOST": N_("lost"), "WAITING": N_("awaited"),
+    "NONE": N_("not connected"),
+}  # fmt: skip
+GRAPHICS: dict[str, str] = {
+    "lower_third": N_("Lower third"), "question": N_("Question card"), "next": N_("What is next"),
+    "clock": N_("Clock"), "live_mark": N_("LIVE mark"),
+}  # fmt: skip
 EVENTS: dict[str, str] = {
     EventName.MEETING_STATE_CHANGED: N_("%(from)s → %(to)s"),
     EventName.RUN_STARTED: N_("A run took the meeting (worker %(worker)s)"),
@@ -200,6 +211,50 @@ CONSOLE: dict[str, str] = {
     "disk_free": N_("Disk: %(size)s free"),
     "sealing": N_("The package is being sealed"),
     "not_sent": N_("Could not be sent: no connection. Try again."),
+    "programme": N_("Programme"),
+    "in_programme": N_("In the programme: %(shown)s"),
+    "slate_instead": N_("Wanted: %(wanted)s. The slate is shown: its source does not come."),
+    "other_shown": N_("Wanted: %(wanted)s. Shown: %(shown)s"),
+    "muted": N_("the sound is off"),
+    "passed": N_("the picture is passed on as it comes"),
+    "who_has_floor": N_("who has the floor"),
+    "choose_site": N_("choose a site"),
+    "floor": N_("Floor: %(site)s"),
+    "hall_speaks": N_("the hall"),
+    "has_floor": N_("has the floor"),
+    "still": N_("still picture until it is on"),
+    "choose_for_scenes": N_("Take scenes with this site"),
+    "lost_advice": N_("the connection is lost; it is taken back by itself"),
+    "feed_heard": N_("♪ Sound on"),
+    "feed_muted": N_("✕ Muted"),
+    "gain": N_("Gain"),
+    "louder": N_("1 dB louder"),
+    "quieter": N_("1 dB quieter"),
+    "db": N_("dB"),
+    "level": N_("Level"),
+    "more": N_("More"),
+    "delay_ms": N_("Delay of the sound, ms"),
+    "filtered": N_("%(shown)s of %(all)s"),
+    "filtered_bad": N_("%(shown)s of %(all)s; hidden with problems: %(bad)s"),
+    "bad_sources": N_("Sources"),
+    "bad_sources_badge": N_("sources with problems"),
+    "bad_legs_badge": N_("destinations and recorders that do not work"),
+    "bad_lines_badge": N_("new lines about faults"),
+    "all_works": N_("Everything works: destinations, recorders, sources"),
+    "is_shown": N_("shown"),
+    "is_hidden": N_("hidden"),
+    "show": N_("Show"),
+    "none_yet": N_("None yet"),
+    "lufs_m": N_("Loudness of the last 0.4 s, LUFS"),
+    "lufs_s": N_("Loudness of the last 3 s, LUFS"),
+    "lufs_i": N_("Loudness of the whole meeting, LUFS"),
+    "target": N_("target %(lufs)s LUFS"),
+    "leveller": N_("leveller %(db)s dB"),
+    "limiter": N_("limiter %(db)s dB"),
+    "sound_right": N_("✓ loudness is right"),
+    "sound_loud": N_("▲ louder by %(lu)s LU"),
+    "sound_quiet": N_("▼ quieter by %(lu)s LU"),
+    "late_frames": N_("Late pictures: %(late)s, stops of the clock: %(slips)s"),
 }
 FIELDS: dict[str, str] = {
     "region": N_("Region"),
@@ -212,7 +267,7 @@ FIELDS: dict[str, str] = {
     "hall": N_("Hall"),
     "destinations": N_("Accounts"),
 }
-SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES, FEEDS, DETECTORS)
+SPOKEN = (STATES, COMMANDS, LEG_STATES, SCENES, FEEDS, DETECTORS, GRAPHICS)
 """Tables whose keys stand as values in the data of events."""
 
 FEED_ID = re.compile(r"^feed:(?:site:)?(?=.)")
@@ -225,8 +280,8 @@ def tables(languages: Languages, language: str) -> dict[str, dict[str, str]]:
     named = {
         "states": STATES, "commands": COMMANDS, "leg_kinds": LEG_KINDS, "leg_states": LEG_STATES,
         "health": HEALTH, "acts": ACTS, "scenes": SCENES, "events": EVENTS, "errors": ERRORS,
-        "console": CONSOLE, "fields": FIELDS, "feeds": FEEDS, "detectors": DETECTORS,
-        "advice": ADVICE,
+        "console": CONSOLE, "fields": FIELDS, "feeds": FEEDS, "feed_states": FEED_STATES,
+        "detectors": DETECTORS, "advice": ADVICE, "graphics": GRAPHICS,
     }  # fmt: skip
     return {
         name: {str(key): languages.text(language, text) for key, text in table.items()}

@@ -42,13 +42,13 @@ def test_a_fault_is_recorded_and_shown_until_it_is_over() -> None:
         "feed": HALL, "detector": "black", "value": 3.1, "limit": 3.0, "programme_s": 61.5,
     }  # fmt: skip
     shown = faults.shown()
-    assert [one["detector"] for one in shown[HALL]] == ["black"]
-    assert abs(shown[HALL][0]["since"] - time.time()) < 5
+    assert [one["detector"] for one in shown if one["feed"] == HALL] == ["black"]
+    assert abs(shown[0]["since"] - time.time()) < 5
     assert faults.take([BLACK_OVER], 2.0)
     assert record.events[2].data == {
         "feed": HALL, "detector": "black", "seconds": 12.0, "programme_s": 61.5,
     }  # fmt: skip
-    assert list(faults.shown()) == ["programme"]
+    assert [one["feed"] for one in faults.shown()] == ["programme"]
     assert record.names == ["signal_fault", "signal_fault", "signal_recovered"]
 
 
@@ -57,7 +57,7 @@ def test_a_run_that_takes_over_does_not_tell_again_what_is_still_wrong() -> None
     made(before).take([BLACK, SILENT], 0.0)
     faults = made(record)
     faults.recall(before.events, 100.0)
-    assert faults.shown().keys() == {HALL, "programme"}
+    assert {one["feed"] for one in faults.shown()} == {HALL, "programme"}
     faults.take([BLACK], 104.0)
     assert record.events == []
     faults.take([], 100.0 + SETTLED_S)
@@ -65,7 +65,7 @@ def test_a_run_that_takes_over_does_not_tell_again_what_is_still_wrong() -> None
     assert record.events[0].data["feed"] == "programme"
     faults.take([BLACK_OVER], 120.0)
     assert record.names == ["signal_recovered"] * 2
-    assert faults.shown() == {}
+    assert faults.shown() == []
 
 
 def test_a_meeting_that_ended_leaves_nothing_to_take_over() -> None:
@@ -74,7 +74,7 @@ def test_a_meeting_that_ended_leaves_nothing_to_take_over() -> None:
     before(EventName.RUN_FINISHED, {"run": "r"})
     faults = made(Record())
     faults.recall(before.events, 0.0)
-    assert faults.shown() == {}
+    assert faults.shown() == []
 
 
 class Stage:

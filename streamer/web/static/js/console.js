@@ -1,10 +1,17 @@
 // The console of one meeting. The server says what is; this page shows it and sends commands.
 
+import { Graphics } from "./graphics.js";
+import { keepSwitch, slowLine } from "./keep.js";
 import { Keys } from "./keys.js";
 import { Legs } from "./legs.js";
 import { Log } from "./log.js";
-import { Preview } from "./preview.js";
+import { Pictures } from "./preview.js";
+import { Problems, problemsOf } from "./problems.js";
+import { Scenes } from "./scenes.js";
 import { send } from "./send.js";
+import { Sound } from "./sound.js";
+import { Sources, sourcesOf } from "./sources.js";
+import { Tabs } from "./tabs.js";
 import { clock, day, errorText, fill, make, size, span } from "./words.js";
 
 const ANSWER_MS = 8000;
@@ -35,32 +42,71 @@ const possible = (command) => view.allowed.includes(command) && mayRun(command);
 
 const legs = new Legs(byId("legs"), tables, (leg) => command("restart_leg", { leg }));
 const log = new Log(byId("log"), tables, offset);
-const preview = new Preview(byId("preview"), `${address}/preview.jpg`);
+const pictures = new Pictures(byId("preview"), `${address}/preview.jpg`);
+const sound = new Sound(byId("meter"), byId("loudness"), tables, Number(data.target));
+const scenes = new Scenes(root, tables, command);
+const sources = new Sources(root, tables, {
+  command, pictures, fade: () => scenes.fade,
+  pick: (site) => {
+    scenes.site = scenes.chosen === site ? "" : site;
+    showSources();
+  },
+});
+const graphics = new Graphics(byId("panel-graphics"), tables, data, command);
+const tabs = new Tabs(root.querySelector(".tabs"), (name) => { if (name === "log") showBadLines(0); });
+const problems = new Problems(byId("problems"), tables, (tab) => tabs.choose(tab));
+let badLines = 0;
 
 function show() {
   const state = byId("state");
   state.dataset.state = view.state;
   state.querySelector("strong").textContent = tables.states[view.state] ?? view.state;
   document.title = `${tables.states[view.state]} · ${document.querySelector("h1").textContent}`;
-  legs.show(view.legs, view.at ?? view.now, possible("restart_leg"));
-  showScene();
+  scenes.show(view, possible);
+  sound.show(view);
+  if (view.graphics) graphics.show(view, possible("graphics"));
+  showSources();
   showFacts();
   showCommands();
-  preview.on = ["LINE_UP", "LIVE", "ENDING"].includes(view.state);
+  pictures.on = ["LINE_UP", "LIVE", "ENDING"].includes(view.state);
   tick();
 }
 
-function showScene() {
-  const scene = view.scene ?? {};
-  for (const button of document.querySelectorAll(".scene button")) {
-    const name = button.dataset.command;
-    button.disabled = !possible(name);
-    const on = name === "mute" ? scene.muted === true : scene.wanted === button.dataset.scene;
-    button.setAttribute("aria-pressed", String(on));
-    if (name === "mute") {
-      button.querySelector("span").textContent = tables.console[on ? "sound_back" : "sound"];
+/** The sources, the tabs that there is something for, and what does not work. */
+function showSources() {
+  const all = sourcesOf(view, tables, (id) => scenes.siteName(id));
+  learnNames(all);
+  legs.show(view.legs, view.at ?? view.now, possible("restart_leg"));
+  sources.show(all, now(), possible, scenes.chosen);
+  const words = tables.console;
+  tabs.offer([
+    ...(all.length ? ["sources"] : []), ...(view.graphics ? ["graphics"] : []), "legs", "log",
+  ]);
+  const found = problemsOf(view, tables, now());
+  const red = found.filter((one) => one.tab === "legs").length;
+  tabs.badge("sources", "⚠", all.filter((one) => one.bad).length, words.bad_sources_badge);
+  tabs.badge("legs", "✕", red, words.bad_legs_badge);
+  tabs.badge("graphics", "●", graphics.shownCount, words.is_shown, "on");
+  problems.show(found, all, view.legs.length > 0);
+}
+
+/** Lines of the log name feeds, sites and scenes by their ids; here is what they are called. */
+function learnNames(all) {
+  const names = { programme: tables.console.programme };
+  for (const one of all) names[one.feed] = one.name;
+  for (const site of view.sites ?? []) {
+    names[site.id] = scenes.siteName(site.id);
+    for (const scene of view.scenes ?? []) {
+      if (scene.takes) names[`${scene.name}:${site.id}`] = scenes.name(`${scene.name}:${site.id}`);
     }
   }
+  for (const scene of view.scenes ?? []) names[scene.name] = scenes.name(scene.name);
+  tables.names = names;
+}
+
+function showBadLines(count) {
+  badLines = count;
+  tabs?.badge("log", "⚠", count, tables.console.bad_lines_badge);
 }
 
 function showFacts() {
@@ -71,16 +117,11 @@ function showFacts() {
   } else if (disk.free_bytes) {
     lines.push(fill(tables.console.disk_free, { size: size(disk.free_bytes) }, tables));
   }
-  for (const entry of view.ingest ?? []) lines.push(entry.address);
+  const { late, slips } = view.programme ?? {};
+  if (late || slips) lines.push(fill(tables.console.late_frames, { late: late ?? 0, slips: slips ?? 0 }, tables));
+  // Where there is a list of sources, addresses stand there.
+  if (!view.feeds) for (const entry of view.ingest ?? []) lines.push(entry.address);
   byId("facts").replaceChildren(...lines.map((text) => make("li", text, { title: text })));
-  const peaks = view.meters?.peak_db ?? [];
-  byId("meter").hidden = !peaks.length;
-  [...byId("meter").children].forEach((bar, index) => {
-    const level = peaks[index] ?? -60;
-    const fillBar = bar.firstElementChild ?? bar.appendChild(make("i"));
-    fillBar.style.width = `${Math.min(100, Math.max(0, (level + 60) / 0.6))}%`;
-    fillBar.dataset.hot = String(level > -3);
-  });
 }
 
 function showCommands() {
@@ -155,13 +196,13 @@ function say(text, bad = false) {
   byId("said").dataset.bad = String(bad);
 }
 
-/** Ask when it must be asked, send, and show what became of it. */
+/** Ask when it must be asked, send, and show what became of it; gives whether it was taken. */
 async function command(name, args = {}) {
-  if (!possible(name)) return;
+  if (!possible(name)) return false;
   const shown = { command: name };
   if (ASKED.has(name)) {
     const reason = await sure(tables.console[`sure_${name}`]);
-    if (reason === null) return;
+    if (reason === null) return false;
     if (reason) args = { ...args, reason };
   }
   say(fill(tables.console.sent, shown, tables));
@@ -170,11 +211,11 @@ async function command(name, args = {}) {
     answer = await send("POST", `${address}/commands`, data.csrf, { command: name, ...args });
   } catch {
     say(tables.console.not_sent, true);
-    return;
+    return false;
   }
   if (!answer.ok) {
     refused(name, answer.body);
-    return;
+    return false;
   }
   const timer = setTimeout(() => {
     waiting.delete(answer.body.command_id);
@@ -184,6 +225,7 @@ async function command(name, args = {}) {
   waiting.set(answer.body.command_id, { name, timer });
   const known = early.get(answer.body.command_id);
   if (known) settle(known);
+  return true;
 }
 
 function refused(name, body) {
@@ -222,9 +264,15 @@ function settle(line) {
   else refused(sent.name, { error: line.data.error, allowed: view.allowed });
 }
 
+let stream = null;
+let withLevels = false;
+
+/** Follow the meeting; levels, five a second, only where they are wanted. */
 function listen() {
-  const source = new EventSource(`${address}/events?after=${data.seq}`);
-  const on = (type, act) => source.addEventListener(type, (event) => {
+  stream?.close();
+  const after = Math.max(Number(data.seq), log.last);
+  stream = new EventSource(`${address}/events?after=${after}${withLevels ? "&meters=1" : ""}`);
+  const on = (type, act) => stream.addEventListener(type, (event) => {
     lastWord = Date.now();
     act(JSON.parse(event.data));
   });
@@ -234,8 +282,12 @@ function listen() {
     ahead = fresh.now - Date.now() / 1000;
     show();
   });
+  on("meters", ({ peak_db: levels }) => {
+    if (levels.programme) sound.levels(levels.programme);
+    sources.levels(levels);
+  });
   on("as_run", (line) => {
-    log.add(line);
+    if (log.add(line) && tabs.shown !== "log") showBadLines(badLines + 1);
     if (["command_done", "command_refused"].includes(line.name)) settle(line);
   });
   on("trouble", (told) => {
@@ -246,14 +298,6 @@ function listen() {
 }
 
 byId("next-button").addEventListener("click", (event) => command(event.currentTarget.dataset.command));
-for (const button of document.querySelectorAll(".scene button")) {
-  button.addEventListener("click", () => scene(button));
-}
-function scene(button) {
-  const name = button.dataset.command;
-  if (name === "mute") command(name, { muted: button.getAttribute("aria-pressed") !== "true" });
-  else command(name, name === "take_scene" ? { scene: button.dataset.scene } : {});
-}
 byId("replan")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const starts = new FormData(event.target).get("starts");
@@ -267,13 +311,25 @@ byId("replan")?.addEventListener("submit", async (event) => {
 });
 new Keys(byId("keys"), {
   KeyN: () => byId("next-button").hidden || byId("next-button").click(),
-  KeyH: () => document.querySelector("[data-command=take_scene]").click(),
-  KeyS: () => document.querySelector("[data-command=slate]").click(),
-  KeyM: () => document.querySelector("[data-command=mute]").click(),
+  KeyH: () => scenes.press("hall"),
+  KeyS: () => scenes.press("slate"),
+  KeyM: () => scenes.press("mute"),
   KeyE: () => command("end"),
+  digit: (number) => scenes.press(number),
+});
+if (!rights.includes("run")) root.dataset.looksOn = "true"; // the style sheet leaves buttons out
+// A line of 64 kbit/s carries the commands and the state; pictures and levels would fill it.
+keepSwitch(byId("pictures"), "console-pictures", !slowLine(), (on) => {
+  pictures.withSources = on;
+  byId("sources").classList.toggle("with-pictures", on);
+});
+keepSwitch(byId("levels"), "console-levels", !slowLine(), (on) => {
+  withLevels = on;
+  sources.levels(null);
+  if (stream) listen();
 });
 
-JSON.parse(data.lines).forEach((line) => log.add(line));
 show();
+JSON.parse(data.lines).forEach((line) => log.add(line));
 listen();
 setInterval(tick, 500);

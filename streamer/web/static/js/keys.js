@@ -1,6 +1,7 @@
 // Keys of the console. They may be switched off, and are silent while somebody types.
 
 const STORED = "console-keys";
+const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, dialog";
 
 export class Keys {
   /** `actions` by `KeyboardEvent.code`: the place of the key, whatever alphabet is switched on. */
@@ -10,10 +11,10 @@ export class Keys {
       localStorage.setItem(STORED, checkbox.checked ? "on" : "off");
     });
     document.addEventListener("keydown", (event) => {
-      const typing = event.target.closest?.("input:not([type=checkbox]), select, textarea, dialog");
-      if (!checkbox.checked || typing || event.repeat) return;
+      if (!checkbox.checked || event.target.closest?.(TYPING) || event.repeat) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const action = actions[event.code];
+      const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
+      const action = digit ? () => actions.digit(Number(digit[1])) : actions[event.code];
       if (!action) return;
       event.preventDefault();
       action();

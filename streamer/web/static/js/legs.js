@@ -3,7 +3,8 @@
 import { fill, make, size } from "./words.js";
 
 const SYMBOLS = { green: "✓", amber: "…", red: "✕", grey: "–" };
-const ORDER = { run: 0, ingest: 1, feed: 2, link: 3, encoder: 4, relay: 5, recorder: 6 };
+// What the public and the archive get stands first: a region may have twenty sources.
+const ORDER = { run: 0, relay: 1, recorder: 2, encoder: 3, link: 4, ingest: 5, feed: 6 };
 const RATE_OVER_S = 1.5;
 
 export class Legs {
@@ -24,9 +25,10 @@ export class Legs {
   show(legs, at, mayRestart) {
     const sorted = [...legs].sort((a, b) => (ORDER[a.kind] ?? 9) - (ORDER[b.kind] ?? 9));
     const seen = new Set();
-    for (const leg of sorted) {
+    for (const [index, leg] of sorted.entries()) {
       seen.add(leg.id);
       const row = this.#rows.get(leg.id) ?? this.#newRow(leg);
+      if (this.#body.rows[index] !== row) this.#body.insertBefore(row, this.#body.rows[index] ?? null);
       this.#fill(row, leg, at, mayRestart);
     }
     for (const [id, row] of this.#rows) {
@@ -48,7 +50,7 @@ export class Legs {
     const row = make("tr", "", { "data-leg": leg.id });
     row.append(make("td"), make("td"), make("td", "", { class: "number" }),
       make("td", "", { class: "number" }), make("td", "", { class: "why" }), make("td"));
-    const name = `${this.#tables.console.restart}: ${leg.name || leg.id}`;
+    const name = `${this.#tables.console.restart}: ${this.#name(leg)}`;
     const button = make("button", "↻", { type: "button", title: name, "aria-label": name });
     button.addEventListener("click", () => this.#restart(leg.id));
     row.cells[5].append(button);
@@ -66,7 +68,7 @@ export class Legs {
     const tries = leg.tries > 1 ? ` · ${fill(console.tries, leg, this.#tables)}` : "";
     const more = leg.state === "RUNNING" ? "" : state + tries;
     row.cells[0].replaceChildren(sign, ...(more ? [make("small", more)] : []));
-    const what = make("span", leg.name || leg.id);
+    const what = make("span", this.#name(leg));
     const where = [kinds[leg.kind] ?? leg.kind, leg.target, leg.detail].filter(Boolean).join(" · ");
     row.cells[1].replaceChildren(what, make("small", where));
     row.cells[1].title = where;
@@ -80,6 +82,10 @@ export class Legs {
     row.cells[4].replaceChildren(...why);
     row.cells[4].title = why.map((part) => part.textContent).join("\n");
     row.cells[5].firstChild.hidden = !mayRestart || !leg.wanted;
+  }
+
+  #name(leg) {
+    return this.#tables.names?.[leg.id] || leg.name || leg.id;
   }
 
   #rate(leg, at) {

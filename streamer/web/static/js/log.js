@@ -19,14 +19,20 @@ export class Log {
     this.#offset = offset;
   }
 
-  /** Add a line once; lines that were shown already are left out. */
+  /** The seq of the newest line. */
+  get last() {
+    return this.#last;
+  }
+
+  /** Add a line once; lines that were shown already are left out. Gives whether it is a bad one. */
   add(line) {
-    if (line.seq <= this.#last) return;
+    if (line.seq <= this.#last) return false;
     this.#last = line.seq;
     const item = make("li", "", { "data-kind": kind(line), "data-seq": line.seq });
     item.append(make("time", clock(line.at, this.#offset)), make("span", this.#text(line)));
     this.#list.prepend(item);
     if (this.#list.children.length > KEPT) this.#list.lastElementChild.remove();
+    return item.dataset.kind === "bad";
   }
 
   #text(line) {

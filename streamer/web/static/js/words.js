@@ -14,7 +14,8 @@ function word(value, tables) {
   if (typeof value === "boolean") return tables.console[value ? "yes" : "no"];
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(1);
   if (Array.isArray(value)) return value.map((one) => word(one, tables)).join(", ");
-  for (const name of ["states", "commands", "leg_states", "scenes", "feeds", "detectors"]) {
+  // `names`: of this meeting's feeds, sites and scenes, as its snapshot tells them.
+  for (const name of ["names", "states", "commands", "leg_states", "scenes", "feeds", "detectors", "graphics"]) {
     const table = tables[name] ?? {};
     if (Object.hasOwn(table, value)) return table[value];
   }
@@ -57,6 +58,14 @@ export function size(bytes) {
     count /= 1000;
   }
   return `${count.toFixed(2)} TB`;
+}
+
+/** A level or a loudness as it is read on a desk: −23.1, with a sign where it is a change. */
+export function decibel(value, digits = 1, signed = false) {
+  if (!Number.isFinite(value)) return "–";
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return (value < 0 ? "−" : signed ? "+" : "") + text;
 }
 
 /** Make an element with text (never markup) and attributes. */
