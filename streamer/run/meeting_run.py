@@ -23,6 +23,7 @@ from streamer.domain.events import Event, EventName
 from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import MeetingState
 from streamer.media import commands, hls
+from streamer.media.renditions import Viewing
 from streamer.programme import scenes
 from streamer.programme.canvas import Canvas
 from streamer.programme.mixer import Mixer
@@ -370,7 +371,9 @@ class MeetingRun:
         """Close the viewing copy; a disk that is full may be freed in the next minutes."""
         for left in reversed(range(CLOSE_TRIES)):
             try:
-                await asyncio.to_thread(hls.write_composed, self.folder, True)
+                await asyncio.to_thread(
+                    hls.write_composed, self.folder, True, Viewing.of(self.spec)
+                )
             except OSError as error:
                 if left == CLOSE_TRIES - 1:
                     self._disk_problem(error)
@@ -389,7 +392,7 @@ class MeetingRun:
 
     async def _compose(self) -> None:
         """Keep the composed playlist as new as the parts; a disk in trouble is said once."""
-        composer, trouble = hls.Composer(self.folder), False
+        composer, trouble = hls.Composer(self.folder, Viewing.of(self.spec)), False
         while True:
             await asyncio.sleep(COMPOSE_S)
             if not self.chain.legs.running("recorder:b"):

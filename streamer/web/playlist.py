@@ -18,13 +18,17 @@ GAP_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment: `at` POSIX seconds of its first frame, `seconds` its length."""
+    """One segment: `at` POSIX seconds of its first frame, `seconds` its length.
+
+    A `gap` has a time and a name, and no file.
+    """
 
     uri: str
     at: float
     seconds: float
     map_tag: str
     discontinuity: bool
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Playlist:
     @property
     def files(self) -> frozenset[str]:
         """Every file that the playlist needs, relative to its folder."""
-        maps = {_uri(segment.map_tag) for segment in self.segments if segment.map_tag}
-        return frozenset({segment.uri for segment in self.segments} | maps)
+        real = [segment for segment in self.segments if not segment.gap]
+        maps = {_uri(segment.map_tag) for segment in real if segment.map_tag}
+        return frozenset({segment.uri for segment in real} | maps)
 
 
 @dataclass
@@ -55,6 +60,7 @@ class _Reading:
     seconds: float = 0.0
     map_tag: str = ""
     discontinuity: bool = False
+    gap: bool = False
 
 
 def parse(text: str) -> Playlist:
@@ -65,11 +71,14 @@ def parse(text: str) -> Playlist:
             _tag(reading, line)
         elif line and reading.seconds > 0:
             reading.segments.append(
-                Segment(line, reading.at, reading.seconds, reading.map_tag, reading.discontinuity)
-            )
+                Segment(
+                    line, reading.at, reading.seconds, reading.map_tag, reading.discontinuity,
+                    reading.gap,
+                )
+            )  # fmt: skip
             # Without a date of its own the next segment follows without a hole.
             reading.at += reading.seconds
-            reading.seconds, reading.discontinuity = 0.0, False
+            reading.seconds, reading.discontinuity, reading.gap = 0.0, False, False
     return Playlist(tuple(reading.head), tuple(reading.segments), reading.closed)
 
 
@@ -84,6 +93,8 @@ def _tag(reading: _Reading, line: str) -> None:
             reading.map_tag = line
         elif name == "#EXT-X-DISCONTINUITY":
             reading.discontinuity = bool(reading.segments)
+        elif name == "#EXT-X-GAP":
+            reading.gap = True
         elif name == "#EXT-X-ENDLIST":
             reading.closed = True
         elif not reading.segments and name.startswith("#EXT"):
@@ -105,12 +116,13 @@ def write(playlist: Playlist) -> str:
     for index, segment in enumerate(playlist.segments):
         if segment.discontinuity and index:
             lines.append("#EXT-X-DISCONTINUITY")
-        if segment.map_tag != map_tag:
+        if segment.map_tag != map_tag and not segment.gap:
             map_tag = segment.map_tag
             lines.append(map_tag)
         date = datetime.fromtimestamp(segment.at, UTC)
         lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date.isoformat(timespec='milliseconds')}")
-        lines += [f"#EXTINF:{segment.seconds:.6f},", segment.uri]
+        lines.append(f"#EXTINF:{segment.seconds:.6f},")
+        lines += ["#EXT-X-GAP", segment.uri] if segment.gap else [segment.uri]
     if playlist.closed:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
