@@ -42,6 +42,8 @@ class TwoTongues(threading.Thread):
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._tick = 0
+        self.epoch = 0.0
+        """POSIX time of the first tick."""
 
     def attach_output(self, video_fd: int, *audio_fds: int, name: str = "encoder") -> Output:
         with self._lock:
@@ -59,7 +61,7 @@ class TwoTongues(threading.Thread):
         self.join(5)
 
     def run(self) -> None:
-        began = time.monotonic()
+        began, self.epoch = time.monotonic(), time.time()
         while not self._over.wait(
             max(0.0, began + self._tick / self.canvas.fps - time.monotonic())
         ):

@@ -27,7 +27,7 @@ function show(now) {
 async function begin(now, over) {
   playing = true;
   video.hidden = false;
-  root.querySelector(".poster").hidden = true;
+  root.querySelector(".poster:not(.sound-alone)").hidden = true;
   const player = await play(video, now.watch, () => { part(".error").hidden = false; }, {
     language: document.documentElement.lang,
     start: embedded && over ? Number(root.dataset.start) : undefined,

@@ -39,9 +39,9 @@ class Player extends EventTarget {
     this.failed = failed;
     // No worker: its script would come from a blob, which our policy does not allow.
     const hls = this.hls = new Hls({
-      enableWorker: false, lowLatencyMode: false, backBufferLength: 60,
+      enableWorker: false, backBufferLength: 60,
       startPosition: options.start ?? -1, liveSyncDuration: BEHIND_S,
-      maxLiveSyncPlaybackRate: CATCH_UP, capLevelToPlayerSize: false,
+      lowLatencyMode: true, maxLiveSyncPlaybackRate: CATCH_UP, // plays a little faster when late
       ...(options.language ? { audioPreference: { lang: options.language } } : {}),
     });
     const { Events } = Hls;
