@@ -137,8 +137,10 @@ async def test_live_with_its_languages_and_sizes(world: World) -> None:
         await page.locator(".quality").select_option("sound")
         await until(page, f"{VIDEO}.videoHeight === 0")
         await hears(page, TONES[0])
+        assert max(await delays(page, 2)) <= DELAY_S
         await page.locator(".language").select_option("ru")
         await hears(page, TONES[1])
+        assert max(await delays(page, 2)) <= DELAY_S
         await expect(page.locator(".sound-alone")).to_be_visible()
         await shot(page, "live-sound-alone")
         await page.locator(".quality").select_option("0")

@@ -40,7 +40,7 @@ class Player extends EventTarget {
     // No worker: its script would come from a blob, which our policy does not allow.
     const hls = this.hls = new Hls({
       enableWorker: false, backBufferLength: 60,
-      startPosition: options.start ?? -1, liveSyncDuration: BEHIND_S,
+      startPosition: options.start ?? -1, liveSyncDuration: BEHIND_S, liveSyncOnStallIncrease: 0.5,
       lowLatencyMode: true, maxLiveSyncPlaybackRate: CATCH_UP, // plays a little faster when late
       ...(options.language ? { audioPreference: { lang: options.language } } : {}),
     });
