@@ -23,7 +23,7 @@ from streamer.media.parts import (
     parse,
     read,
 )
-from streamer.media.renditions import INDEX, LOW, Fitting, Viewing, run_name
+from streamer.media.renditions import INDEX, LOW, Fitting, Place, Viewing, run_name
 
 __all__ = [
     "NAME",
@@ -123,6 +123,8 @@ class Composer:
         self._folder, self._hls, self._viewing = folder, folder / "hls", viewing
         self._parts: dict[int, _Part] = {}
         self._written: tuple[object, ...] = ()
+        self._last: dict[str, str] = {}
+        self._bodies: dict[str, _Body] = {}
 
     def compose(self, closed: bool) -> str:
         """The playlist of `index` as text."""
@@ -156,9 +158,10 @@ class Composer:
         wrote = False
         for name, text in self.compose_all(closed).items():
             path = self._hls / name
-            if read(path) != text:
+            if (self._last.get(name) or read(path)) != text:
                 _replace(path, text)
                 wrote = True
+            self._last[name] = text
         self._written = state
         return wrote
 
@@ -221,43 +224,60 @@ class Composer:
             f"#EXT-X-PLAYLIST-TYPE:{'VOD' if closed else 'EVENT'}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
-        lines = list(self._lines(name))
-        return "\n".join(head + lines + (["#EXT-X-ENDLIST"] if closed else [])) + "\n"
+        body = self._bodies.setdefault(name, _Body())
+        for part in self._parts.values():
+            body.extend(name, part)
+        return "\n".join(head) + "\n" + body.text + ("#EXT-X-ENDLIST\n" if closed else "")
 
     def _target(self) -> int:
         """Every duration, rounded, must be at most the target (RFC 8216, 4.3.3.1)."""
         lists = list(self._lists())
-        longest = max((s.duration for one in lists for s in one.segments), default=0.0)
+        longest = max((one.longest for one in lists), default=0.0)
         return max([1, int(longest + 0.5), *(one.target for one in lists)])
 
-    def _lines(self, name: str) -> Iterator[str]:
-        init, begun = "", False
-        for part in self._parts.values():
-            index = part.index
-            places = _own_places(index) if name == INDEX else part.fittings[name].places
-            for place, found in enumerate(places):
-                if begun and (place == 0 or index.segments[place].discontinuity):
-                    yield "#EXT-X-DISCONTINUITY"
-                begun = True
-                if found is None:
-                    yield from _entry(index.dates[place], index.segments[place].duration)
-                    yield "#EXT-X-GAP"
-                    yield f"{part.name}/{name}-gap-{place + 1:05d}.m4s"
-                    continue
-                for run, at in found:
-                    segment = run.segments[at]
-                    if init != (wanted := f"{part.name}/{segment.init}"):
-                        init = wanted
-                        yield f'#EXT-X-MAP:URI="{init}"'
-                    # One date for one place: the public's cut is the same in all renditions.
-                    first = found[0] == (run, at)
-                    yield from _entry(index.dates[place] if first else "", segment.duration)
-                    yield f"{part.name}/{segment.uri}"
 
+@dataclass(slots=True)
+class _Body:
+    """The places of one composed playlist as text. It only grows, as a player expects."""
 
-def _own_places(index: PartList) -> Iterator[tuple[tuple[PartList, int]]]:
-    for place in range(len(index.segments)):
-        yield ((index, place),)
+    text: str = ""
+    _init: str = ""
+    _done: dict[str, int] = field(default_factory=dict)
+    """Places of each part that are in the text."""
+
+    def extend(self, name: str, part: _Part) -> None:
+        """Add the places of `part` that are new."""
+        index, done = part.index, self._done.get(part.name, 0)
+        if name == INDEX:
+            places = [((index, at),) for at in range(done, len(index.segments))]
+        else:
+            places = part.fittings[name].places[done:]  # type: ignore[assignment]
+        lines = [
+            line for place, found in enumerate(places, done)
+            for line in self._place(name, part, place, found)
+        ]  # fmt: skip
+        if lines:
+            self.text += "\n".join(lines) + "\n"
+        self._done[part.name] = done + len(places)
+
+    def _place(self, name: str, part: _Part, place: int, found: Place | None) -> Iterator[str]:
+        index = part.index
+        begun = bool(self.text) or place > 0
+        if begun and (place == 0 or index.segments[place].discontinuity):
+            yield "#EXT-X-DISCONTINUITY"
+        if found is None:
+            yield from _entry(index.dates[place], index.segments[place].duration)
+            yield "#EXT-X-GAP"
+            yield f"{part.name}/{name}-gap-{place + 1:05d}.m4s"
+            return
+        for number_, (run, at) in enumerate(found):
+            segment = run.segments[at]
+            if self._init != (wanted := f"{part.name}/{segment.init}"):
+                self._init = wanted
+                yield f'#EXT-X-MAP:URI="{wanted}"'
+            # One date for one place: the public's cut is the same in all renditions.
+            yield from _entry("" if number_ else index.dates[place], segment.duration)
+            yield f"{part.name}/{segment.uri}"
 
 
 def _entry(date: str, duration: float) -> Iterator[str]:

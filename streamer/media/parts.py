@@ -92,6 +92,8 @@ class PartList:
     dates: list[str] = field(default_factory=list)
     """The corrected date of each segment, "" where ffmpeg gave none."""
     target: int = 0
+    longest: float = 0.0
+    """Seconds of the longest segment."""
     peak_bps: float = 0.0
     """Bits a second of the segment with most of them."""
     _seen: set[str] = field(default_factory=set)
@@ -122,44 +124,39 @@ class PartList:
         text = read(self.path)
         # Only the new lines of a meeting of hours are read each time.
         if self._known and text.startswith(self._known):
-            rest = parse(text[len(self._known) :], self.segments[-1].init)
-            missing = self._take(rest.segments, hole=False, epoch=epoch)
+            listed = parse(text[len(self._known) :], self.segments[-1].init).segments
         else:
             playlist = parse(text)
-            there = sum(self._there(segment) for segment in playlist.segments)
-            # A playlist that is being rewritten in place may look shorter for a moment; an EVENT
-            # playlist must never shrink, and segments are never taken back.
-            if there < len(self.segments):
-                return True
-            self.target, self.segments, self.dates = playlist.target, [], []
-            del self.begins[1:]
-            missing = self._take(playlist.segments, hole=False, epoch=epoch)
-        if self.segments and not missing:
+            self.target, listed = max(self.target, playlist.target), playlist.segments
+            if self.segments:
+                # An EVENT playlist only grows. One that is being rewritten in place may look
+                # shorter for a moment.
+                names = [segment.uri for segment in listed]
+                last = self.segments[-1].uri
+                listed = listed[names.index(last) + 1 :] if last in names else ()
+        if self._take(listed, epoch):
             end = text.rfind(self.segments[-1].uri + "\n")
             self._known = text[: end + len(self.segments[-1].uri) + 1]
-        else:
-            self._known = ""
         return True
 
-    def _take(self, listed: tuple[Segment, ...], *, hole: bool, epoch: float | None) -> bool:
-        """Take over what the disk has; True when something was missing."""
-        missing = False
+    def _take(self, listed: tuple[Segment, ...], epoch: float | None) -> bool:
+        """Take over what the disk has; what is missing is left out, with a break after it."""
+        hole = took = False
         for segment in listed:
             if not self._there(segment):
-                hole = missing = True
+                hole = True
                 continue
             if self._late is None:
                 self._begin(segment, epoch)
+            broken = segment.discontinuity or hole
             self.segments.append(
-                Segment(
-                    segment.uri, segment.duration, segment.init, segment.at,
-                    segment.discontinuity or hole,
-                )
-            )  # fmt: skip
+                Segment(segment.uri, segment.duration, segment.init, segment.at, broken)
+            )
             self.begins.append(self.begins[-1] + segment.duration)
             self.dates.append(_on_time(segment.at, self._late))
-            hole = False
-        return missing
+            self.longest = max(self.longest, segment.duration)
+            hole, took = False, True
+        return took
 
     def _begin(self, first: Segment, epoch: float | None) -> None:
         """Where in programme time this list begins, and how late its dates are.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streamer.config.spec import MeetingSpec
-from streamer.media.parts import PartList, Segment
+from streamer.media.parts import PartList
 
 INDEX, VIDEO, SOUND, SOUND_2, LOW = "index", "video", "sound", "sound2", "low"
 LOW_LINES = 360
@@ -78,11 +78,15 @@ def run_name(rendition: str, number: int) -> str:
     return f"{rendition}-{number}" if rendition == LOW else rendition
 
 
+Place = tuple[tuple[PartList, int], ...]
+"""The segments, each a list and a number, that together fill the time of one of `index`."""
+
+
 @dataclass(slots=True)
 class Fitting:
     """One rendition of one part, place by place: its segments, or None for a gap. Only grows."""
 
-    places: list[tuple[tuple[PartList, int], ...] | None] = field(default_factory=list)
+    places: list[Place | None] = field(default_factory=list)
 
     def extend(self, index: PartList, runs: Sequence[PartList], *, over: bool) -> None:
         """Go on as far as is known. `over`: the part gets no more segments."""
@@ -102,9 +106,7 @@ class Fitting:
             self.places.append(found)
 
 
-def _covering(
-    runs: Sequence[PartList], begin: float, end: float
-) -> tuple[tuple[PartList, int], ...] | None:
+def _covering(runs: Sequence[PartList], begin: float, end: float) -> Place | None:
     """The segments of one list that together are as long as this place, and lie there."""
     apart = min(APART_S, (end - begin) / 2)
     for run in reversed(runs):
@@ -114,12 +116,4 @@ def _covering(
         length = run.begins[after] - run.begins[first]
         if abs(length - (end - begin)) <= APART_S and abs(run.begins[first] - begin) <= APART_S:
             return tuple((run, at) for at in range(first, after))
-    return None
-
-
-def init_of(lists: Sequence[PartList]) -> tuple[PartList, Segment] | None:
-    """The newest list that has a segment, and that segment."""
-    for one in reversed(lists):
-        if one.segments:
-            return one, one.segments[-1]
     return None

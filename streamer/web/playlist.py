@@ -8,7 +8,7 @@ segments that are in the cut playlist are served. Pure functions over the text o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -61,11 +61,18 @@ class _Reading:
     map_tag: str = ""
     discontinuity: bool = False
     gap: bool = False
+    joined: bool = False
 
 
-def parse(text: str) -> Playlist:
-    """Read a playlist; lines that are torn or unknown are left out."""
+def parse(text: str, after: Segment | None = None) -> Playlist:
+    """Read a playlist; lines that are torn or unknown are left out.
+
+    `after`: the segment before the first one, when `text` is what was added to a playlist.
+    """
     reading = _Reading()
+    if after is not None:
+        reading.at, reading.map_tag = after.at + after.seconds, after.map_tag
+        reading.joined = True
     for line in map(str.strip, text.splitlines()):
         if line.startswith("#"):
             _tag(reading, line)
@@ -92,7 +99,7 @@ def _tag(reading: _Reading, line: str) -> None:
         elif name == "#EXT-X-MAP":
             reading.map_tag = line
         elif name == "#EXT-X-DISCONTINUITY":
-            reading.discontinuity = bool(reading.segments)
+            reading.discontinuity = reading.joined or bool(reading.segments)
         elif name == "#EXT-X-GAP":
             reading.gap = True
         elif name == "#EXT-X-ENDLIST":
@@ -111,21 +118,29 @@ def cut(playlist: Playlist, since: float) -> Playlist:
 
 def write(playlist: Playlist) -> str:
     """The text of a playlist."""
-    lines = list(playlist.head)
-    map_tag = ""
-    for index, segment in enumerate(playlist.segments):
-        if segment.discontinuity and index:
-            lines.append("#EXT-X-DISCONTINUITY")
-        if segment.map_tag != map_tag and not segment.gap:
-            map_tag = segment.map_tag
-            lines.append(map_tag)
-        date = datetime.fromtimestamp(segment.at, UTC)
-        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date.isoformat(timespec='milliseconds')}")
-        lines.append(f"#EXTINF:{segment.seconds:.6f},")
-        lines += ["#EXT-X-GAP", segment.uri] if segment.gap else [segment.uri]
+    lines = [*playlist.head, *entries(playlist.segments, ())]
     if playlist.closed:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
+
+
+def entries(segments: Iterable[Segment], before: Sequence[Segment]) -> Iterator[str]:
+    """The lines of `segments`, which follow those that are written already."""
+    map_tag = next((s.map_tag for s in reversed(before) if not s.gap), "")
+    begun = bool(before)
+    for segment in segments:
+        if segment.discontinuity and begun:
+            yield "#EXT-X-DISCONTINUITY"
+        begun = True
+        if segment.map_tag != map_tag and not segment.gap:
+            map_tag = segment.map_tag
+            yield map_tag
+        date = datetime.fromtimestamp(segment.at, UTC)
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{date.isoformat(timespec='milliseconds')}"
+        yield f"#EXTINF:{segment.seconds:.6f},"
+        if segment.gap:
+            yield "#EXT-X-GAP"
+        yield segment.uri
 
 
 def offset(segments: Iterable[Segment], at: float) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.web import playlist as hls
@@ -27,15 +29,74 @@ class Rendition:
     public: hls.Playlist
     whole_files: frozenset[str]
     public_files: frozenset[str]
-    _texts: dict[bool, bytes] = field(default_factory=dict)
+    _text: str
+    """What was read."""
+    _packer: Packer
+    """Has all of `public`. Never added to again: a request may be reading from it."""
+
+    @classmethod
+    def read(cls, path: Path, stamp: tuple[float, int, float]) -> Rendition:
+        """Read a playlist. Blocking."""
+        text = _text(path)
+        whole = hls.parse(text)
+        public = hls.cut(whole, stamp[2])
+        packer = Packer()
+        packer.add([*public.head, *hls.entries(public.segments, ())])
+        return cls(stamp, whole, public, whole.files, public.files, text, packer)
+
+    def again(self, path: Path, stamp: tuple[float, int, float]) -> Rendition:
+        """The playlist as it is now: only what was added since is looked at. Blocking.
+
+        In a meeting of hours it is long, and it is read every two seconds.
+        """
+        text = _text(path)
+        known, segments = self._text, self.whole.segments
+        if stamp[2] != self.stamp[2] or not segments or not text.startswith(known):
+            return Rendition.read(path, stamp)
+        new = hls.parse(text[len(known) :], segments[-1])
+        if new.closed:
+            return Rendition.read(path, stamp)
+        whole = hls.Playlist(self.whole.head, (*segments, *new.segments), closed=False)
+        added = hls.cut(new, stamp[2])
+        before = self.public.segments
+        public = hls.Playlist(self.public.head, (*before, *added.segments), closed=False)
+        packer = self._packer.copy()
+        packer.add(hls.entries(added.segments, before))
+        return Rendition(
+            stamp, whole, public, self.whole_files | new.files, self.public_files | added.files,
+            text, packer,
+        )  # fmt: skip
 
     def text(self, *, staff: bool) -> bytes:
         """The playlist, packed with gzip; empty when there is nothing in it to be shown."""
-        if staff not in self._texts:
-            shown = self.whole if staff else self.public
-            text = hls.write(shown) if shown.head else ""
-            self._texts[staff] = gzip.compress(text.encode(), PACKED) if text else b""
-        return self._texts[staff]
+        if not self.whole.head:
+            return b""
+        if staff:
+            return gzip.compress(hls.write(self.whole).encode(), 1)
+        return self._packer.packed("#EXT-X-ENDLIST\n" if self.public.closed else "")
+
+
+class Packer:
+    """Lines packed with gzip, to which lines can be added."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(PACKED, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        self._done = b""
+
+    def copy(self) -> Packer:
+        """Another one that goes on from here."""
+        other = Packer()
+        other._packer, other._done = self._packer.copy(), self._done
+        return other
+
+    def add(self, lines: Iterable[str]) -> None:
+        text = "".join(f"{line}\n" for line in lines)
+        self._done += self._packer.compress(text.encode())
+
+    def packed(self, end: str) -> bytes:
+        """All of it, with `end` behind."""
+        last = self._packer.copy()
+        return self._done + last.compress(end.encode()) + last.flush()
 
 
 def read_all(folder: Path, since: float, before: dict[str, Rendition]) -> dict[str, Rendition]:
@@ -52,20 +113,20 @@ def read_all(folder: Path, since: float, before: dict[str, Rendition]) -> dict[s
         if stamp[1] == 0 and name != INDEX:
             continue
         known = before.get(name)
-        found[name] = known if known and known.stamp == stamp else _read(path, stamp)
+        if known is None:
+            found[name] = Rendition.read(path, stamp)
+        else:
+            found[name] = known if known.stamp == stamp else known.again(path, stamp)
     return found
 
 
-def _read(path: Path, stamp: tuple[float, int, float]) -> Rendition:
+def _text(path: Path) -> str:
+    """The text of a playlist up to its last whole line."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        text = ""
-    whole = hls.parse(text)
-    public = hls.cut(whole, stamp[2])
-    found = Rendition(stamp, whole, public, whole.files, public.files)
-    found.text(staff=False)  # here, where it may take its time
-    return found
+        return ""
+    return text[: text.rfind("\n") + 1]
 
 
 def sounds_of(master: str) -> list[dict[str, str]]:
