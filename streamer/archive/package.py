@@ -23,6 +23,7 @@ from streamer.config.spec import MeetingSpec
 from streamer.domain.errors import NotFound, StreamerError
 from streamer.domain.meeting import Meeting
 from streamer.media import hls
+from streamer.media.renditions import Viewing
 
 Extra = Callable[[Path, Meter], None]
 """Adds files (a web MP4, a sound file) to the staged `data/` folder before it is hashed.
@@ -30,8 +31,8 @@ Extra = Callable[[Path, Meter], None]
 It calls `meter.add` now and then, so that its thread does not look hung, and can be stopped.
 """
 
-_MEDIA = re.compile(r"master/part-\d{4,}\.ts|hls/part-\d{4,}/(init\.mp4|[\w-]+\.m4s)")
-_COPIED = re.compile(r"hls/part-\d{4,}/index\.m3u8")
+_MEDIA = re.compile(r"master/part-\d{4,}\.ts|hls/part-\d{4,}/([\w-]*init\.mp4|[\w-]+\.m4s)")
+_COPIED = re.compile(r"hls/part-\d{4,}/[\w-]+\.m3u8")
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _REFERENCE = re.compile(r"(env|file|store):.+", re.DOTALL)
 _OURS = frozenset({"home", "path", "ca_file", "second_disk", "ffmpeg"})
@@ -78,7 +79,7 @@ def build(
         shutil.rmtree(stage)
     data = stage / "data"
     data.mkdir(parents=True)
-    video = _stage_video(folder, data / "video")
+    video = _stage_video(folder, data / "video", Viewing.of(spec))
     _stage_texts(folder, meeting, spec, data, video)
     for extra in extras:
         extra(data, meter)
@@ -123,7 +124,7 @@ def redacted(spec: MeetingSpec) -> dict[str, Any]:
     return {"frozen_sha256": spec.sha256, **shown}
 
 
-def _stage_video(folder: Path, video: Path) -> record.Video:
+def _stage_video(folder: Path, video: Path, viewing: Viewing) -> record.Video:
     master: list[str] = []
     for path in sorted((*folder.glob("master/part-*"), *folder.glob("hls/part-*/*"))):
         name = path.relative_to(folder).as_posix()
@@ -135,12 +136,13 @@ def _stage_video(folder: Path, video: Path) -> record.Video:
                 master.append(f"video/{name}")
         elif _COPIED.fullmatch(name):
             _copy(path, video / name)
-    text = hls.compose(folder, closed=True)
-    viewing = hls.listed(text)
-    if not viewing.segments:
+    texts = hls.compose_all(folder, closed=True, viewing=viewing)
+    if not texts:
         return record.Video(tuple(master), "", None)
-    bag.write_synced(video / "hls" / hls.NAME, text)
-    return record.Video(tuple(master), f"video/hls/{hls.NAME}", viewing.seconds)
+    for name, text in texts.items():
+        bag.write_synced(video / "hls" / name, text)
+    seconds = hls.listed(texts[hls.NAME]).seconds
+    return record.Video(tuple(master), f"video/hls/{hls.NAME}", seconds)
 
 
 def _stage_texts(

@@ -19,7 +19,7 @@ from streamer.archive.record import since_prepared
 from streamer.archive.report import Report, clock
 from streamer.domain.errors import NotFound
 from streamer.domain.events import Event, EventName
-from streamer.media import hls
+from streamer.media import hls, multivariant
 
 TINY = 64 * 1024
 """Bytes below which a part was cut off in its first fraction of a second."""
@@ -187,6 +187,26 @@ def _viewing(path: Path, report: Report, deep: bool, meter: Meter) -> None:
         return
     playlist = hls.listed(text)
     report.viewing_s, report.segments = playlist.seconds, playlist.segments
+    parts = _listed_files(folder, name, playlist, report)
+    for other in sorted(folder.glob("*.m3u8")):
+        if other.name not in (hls.NAME, multivariant.NAME):
+            text = other.read_text(encoding="utf-8", errors="replace")
+            place = f"data/video/hls/{other.name}"
+            _listed_files(folder, place, hls.listed(text), report)
+    meter.restart(sum(file.stat().st_size for files in parts.values() for file in files))
+    for part, files in parts.items():
+        facts = media_facts.facts_of_parts(
+            f"data/video/hls/{part}", files, deep=deep, meter=meter
+        )  # fmt: skip
+        report.viewing.append(facts)
+        _judge(facts, sum(file.stat().st_size for file in files), report)
+    _compare(report, name)
+
+
+def _listed_files(
+    folder: Path, name: str, playlist: hls.Listed, report: Report
+) -> dict[str, list[Path]]:
+    """The files of a composed playlist by their part; what is not as it must be is said."""
     if not playlist.ended:
         report.fault("not_closed", name, "the playlist is not closed")
     parts: dict[str, list[Path]] = {}
@@ -198,14 +218,7 @@ def _viewing(path: Path, report: Report, deep: bool, meter: Meter) -> None:
             report.fault("not_there", name, f"lists {file}, which is not there")
         else:
             parts.setdefault(found.group(1), []).append(folder / file)
-    meter.restart(sum(file.stat().st_size for files in parts.values() for file in files))
-    for part, files in parts.items():
-        facts = media_facts.facts_of_parts(
-            f"data/video/hls/{part}", files, deep=deep, meter=meter
-        )  # fmt: skip
-        report.viewing.append(facts)
-        _judge(facts, sum(file.stat().st_size for file in files), report)
-    _compare(report, name)
+    return parts
 
 
 def _compare(report: Report, name: str) -> None:

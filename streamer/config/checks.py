@@ -51,6 +51,7 @@ def check_region(document: Document) -> None:
     _unique(document, "id", document.entries("destinations"))
     _unique(document, "id", document.entries("sites"))
     _unique(document, "code", document.entries("sites"))
+    _languages(document)
     _closed_doors(document)
 
 
@@ -84,6 +85,22 @@ def _shown_sources(document: Document) -> None:
                 (*place, "id"), f"nobody would see the source {shown(name)}",
                 f"write one of {', '.join(SOURCE_NAMES)} (scenes know sources by these names),"
                 " or remove the source",
+            )  # fmt: skip
+
+
+def _languages(document: Document) -> None:
+    """An account can only get a sound that the programme has."""
+    settings = document.data.get("languages")
+    settings = settings if isinstance(settings, dict) else {}
+    second = settings.get("second")
+    has = [str(settings.get("main", "kk"))] + ([str(second)] if second else [])
+    for place, destination in document.entries("destinations"):
+        language = destination.get("language")
+        if isinstance(language, str) and language not in has:
+            document.report(
+                (*place, "language"), f"the programme has no sound in {shown(language)}",
+                f"write {' or '.join(has)}"
+                + ("" if second else f", or add languages: second: {language}"),
             )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from streamer.config.models import (
     DetectorSettings,
     FloorSettings,
     GraphicsSettings,
+    Language,
     Languages,
     Layout,
     LocalNames,
@@ -87,6 +88,15 @@ class MeetingSpec(Settings):
     def folder(self) -> Path:
         """The meeting's folder."""
         return self.home / "meetings" / self.id
+
+    @property
+    def sounds(self) -> tuple[Language, ...]:
+        """Languages of the programme's sounds, in the order of its tracks: the main one first.
+
+        A picture that is passed on has the sound it comes with.
+        """
+        second = self.languages.second if self.mode is Mode.MIX else None
+        return (self.languages.main, second) if second else (self.languages.main,)
 
     @property
     def sha256(self) -> str:

@@ -6,7 +6,9 @@ ffconcat list on a descriptor, outputs with a key are the relay child's (`relay_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import ffmpeg
@@ -16,6 +18,10 @@ from streamer.config.models import ProgrammeSettings
 
 COMMON = ("-nostdin", "-nostats", "-hide_banner")
 FEED_PROTOCOLS = "file,fd,srt,udp,tcp,rtsp,rtsps,rtp,http,https,httpproxy,tls,crypto,data"
+ISO_639_2 = {"kk": "kaz", "ru": "rus", "en": "eng"}
+"""How a transport stream names our languages."""
+COPY_SOUND = {"c": "copy", "bsf:a": "aac_adtstoasc"}
+"""MP4 wants AAC without its ADTS headers."""
 
 
 def ffmpeg_path(configured: Path | None = None) -> str:
@@ -24,34 +30,43 @@ def ffmpeg_path(configured: Path | None = None) -> str:
 
 
 def encoder(
-    binary: str, settings: ProgrammeSettings, video_fd: int, audio_fd: int, offset_s: float
-) -> list[str]:
-    """Raw picture and sound from two descriptors to a transport stream on stdout.
+    binary: str, settings: ProgrammeSettings, video_fd: int, audio_fds: Sequence[int],
+    offset_s: float, languages: Sequence[str] = ("kk",),
+) -> list[str]:  # fmt: skip
+    """Raw picture and sounds from their descriptors to a transport stream on stdout.
 
-    `offset_s` is the programme time of the first frame, so that an encoder that follows another
-    goes on where time is, not where the other one stopped. No B-frames: decoding order is
-    presentation order, and a new encoder can never step back in time.
+    One descriptor of sound for each of `languages` (kk, ru, en), in this order; each is named in
+    the stream. `offset_s` is the programme time of the first frame, so that an encoder that
+    follows another goes on where time is, not where the other one stopped. No B-frames: decoding
+    order is presentation order, and a new encoder can never step back in time.
     """
     picture = ffmpeg.input(
         f"pipe:{video_fd}", format="rawvideo", pixel_format="yuv420p",
         video_size=(settings.width, settings.height), framerate=settings.fps,
         probesize=32, analyzeduration=0, thread_queue_size=8,
     )  # fmt: skip
-    sound = ffmpeg.input(
-        f"pipe:{audio_fd}", format="s16le", ar=48000, ch_layout="stereo",
-        probesize=32, analyzeduration=0, thread_queue_size=8,
-    )  # fmt: skip
+    sounds = [
+        ffmpeg.input(
+            f"pipe:{fd}", format="s16le", ar=48000, ch_layout="stereo",
+            probesize=32, analyzeduration=0, thread_queue_size=8,
+        ).audio
+        for fd in audio_fds
+    ]  # fmt: skip
+    names = {
+        f"metadata:s:a:{track}": f"language={ISO_639_2[language]}"
+        for track, language in enumerate(languages)
+    }
     gop = settings.fps * settings.gop_s
     rate = f"{settings.video_kbps}k"
     out = ffmpeg.output(
-        picture.video, sound.audio, "pipe:1", format="mpegts",
+        picture.video, *sounds, "pipe:1", format="mpegts",
         **{
             "c:v": "libx264", "preset": settings.preset, "profile:v": "high", "bf": 0,
             "b:v": rate, "maxrate": rate, "bufsize": rate, "g": gop, "keyint_min": gop,
             "sc_threshold": 0, "flags": "+cgop", "pix_fmt": "yuv420p",
             "fps_mode": "passthrough",
             "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709",
-            "c:a": "aac", "b:a": f"{settings.audio_kbps}k",
+            "c:a": "aac", "b:a": f"{settings.audio_kbps}k", **names,
             "muxdelay": 0, "muxpreload": 0, "flush_packets": 1, "max_interleave_delta": 0,
             "output_ts_offset": f"{offset_s:.6f}",
         },
@@ -288,27 +303,72 @@ def sample_input(path: Path) -> list[str]:
     return ["-colorspace", "bt709", "-f", "mpegts", "-i", str(path)]
 
 
-def hls_recorder(binary: str, part_s: int) -> list[str]:
-    """The transport stream on stdin to one part of the viewing copy, in the current folder."""
-    # copyts keeps programme time in every part; MP4 wants AAC without its ADTS headers.
-    # Not `nobuffer`: that throws away what was probed, two seconds of every part.
+def hls_recorder(binary: str, part_s: int, lists: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """The transport stream on stdin to one part of the viewing copy, in the current folder.
+
+    Beside `index.m3u8` (picture and main sound) it writes `lists`: a name and the track of which
+    that list is made alone (`("sound", "a:0")`).
+    """
+    # copyts keeps programme time in every part. Not `nobuffer`: that throws away what was probed,
+    # two seconds of every part.
     source = ffmpeg.input(
         "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, copyts=None,
     )  # fmt: skip
-    out = ffmpeg.output(
-        source, "index.m3u8", format="hls", map="0",
+    index = _hls(
+        [source["v:0"], source["a:0"]], "index", part_s, init="init.mp4", segments="seg",
+        progress="pipe:1", stats_period=0.5, **COPY_SOUND,
+    )  # fmt: skip
+    others = [
+        _hls([source[track]], name, part_s, **(COPY_SOUND if track[0] == "a" else {"c": "copy"}))
+        for name, track in lists
+    ]
+    out = ffmpeg.merge_outputs(index, *others) if others else index
+    return _argv(binary, out, "warning")
+
+
+def low_recorder(
+    binary: str, name: str, part_s: int, *, lines: int, video_kbps: int, audio_kbps: int | None
+) -> list[str]:
+    """The transport stream on stdin to a smaller rendition `name`, in the current folder.
+
+    Its key frames are those of the programme, so that its segments end where the others do.
+    Without `audio_kbps` it is the picture alone. It gives way to everything else on the machine.
+    """
+    source = ffmpeg.input(
+        "pipe:0", format="mpegts", probesize=200000, analyzeduration=500000, copyts=None,
+        threads=1,
+    )  # fmt: skip
+    rate = f"{video_kbps}k"
+    tracks = [source["v:0"]] + ([source["a:0"]] if audio_kbps else [])
+    encoded: dict[str, Any] = {
+        "vf": f"scale=-2:{lines}:flags=bilinear", "fps_mode": "passthrough",
+        "c:v": "libx264", "preset": "superfast", "profile:v": "main", "bf": 0, "threads": 1,
+        "b:v": rate, "maxrate": rate, "bufsize": rate, "sc_threshold": 0, "g": 1000,
+        "force_key_frames": "source", "pix_fmt": "yuv420p",
+    }  # fmt: skip
+    if audio_kbps:
+        encoded |= {"c:a": "aac", "b:a": f"{audio_kbps}k"}
+    out = _hls(tracks, name, part_s, progress="pipe:1", stats_period=0.5, **encoded)
+    return ["nice", "-n", "10", *_argv(binary, out, "warning")]
+
+
+def _hls(
+    tracks: list[Any], name: str, part_s: int, *, init: str = "", segments: str = "", **more: Any
+) -> Any:
+    """One list of `tracks`, `name`.m3u8; no two lists of a folder share a file."""
+    return ffmpeg.output(
+        *tracks, f"{name}.m3u8", format="hls",
         **{
-            "c": "copy", "bsf:a": "aac_adtstoasc",
             "hls_time": part_s, "hls_segment_type": "fmp4", "hls_playlist_type": "event",
-            "hls_fmp4_init_filename": "init.mp4", "hls_segment_filename": "seg-%05d.m4s",
+            "hls_fmp4_init_filename": init or f"{name}-init.mp4",
+            "hls_segment_filename": f"{segments or name}-%05d.m4s",
             "start_number": 1, "hls_flags": "independent_segments+program_date_time",
             # Programme time in every fragment, not in the edit list of the init file: players
             # made of FFmpeg read the first init only and left out two seconds after each gap.
             "hls_segment_options": "movflags=+frag_discont",
-            "progress": "pipe:1", "stats_period": 0.5,
+            **more,
         },
     )  # fmt: skip
-    return _argv(binary, out, "warning")
 
 
 def _argv(binary: str, out: object, level: str) -> list[str]:

@@ -1,89 +1,49 @@
-"""The viewing copy: one playlist over all parts of recorder b.
+"""The viewing copy: one playlist over all parts of recorder b, for each rendition.
 
-Each unbroken part is written by ffmpeg's hls muxer into a folder of its own, with its own playlist.
-A viewer wants one playlist: `hls/index.m3u8`, composed here from what the parts list. It only ever
-grows while the meeting runs (EVENT), and is closed at the end (VOD, ENDLIST).
-
-What may be wrong with a part, because its recorder may have been killed at any moment: the last
-line of its playlist is torn; a listed segment is missing or empty; a written segment is not listed
-(it may be cut in the middle). All of these are left out: the master has those seconds.
+Each unbroken part is written by ffmpeg's hls muxer into a folder of its own, with playlists of its
+own. A viewer wants one playlist: `hls/index.m3u8`, composed here from what the parts list. It only
+ever grows while the meeting runs (EVENT), and is closed at the end (VOD, ENDLIST). The others
+(`renditions.py`) follow it place by place; `hls/master.m3u8` names them all.
 """
 
-import io
 import json
-import math
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import av
+from streamer.media import multivariant
+from streamer.media.multivariant import Form
+from streamer.media.parts import (
+    ATTRIBUTE_URI,
+    MediaPlaylist,
+    PartList,
+    Segment,
+    number,
+    parse,
+    read,
+)
+from streamer.media.renditions import INDEX, LOW, Fitting, Place, Viewing, run_name
 
-PART = re.compile(r"part-\d{4,}")
-"""The name of a part's folder under `hls/`."""
-NAME = "index.m3u8"
-"""The name of every playlist, composed or of one part."""
+__all__ = [
+    "NAME",
+    "PART",
+    "Composer",
+    "Listed",
+    "MediaPlaylist",
+    "Segment",
+    "compose",
+    "compose_all",
+    "listed",
+    "parse",
+    "write_composed",
+]
 
-_ATTRIBUTE_URI = re.compile(r'URI="([^"]*)"')
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One listed media segment. `duration` is in seconds, `at` its EXT-X-PROGRAM-DATE-TIME."""
-
-    uri: str
-    duration: float
-    init: str = ""
-    at: str = ""
-    discontinuity: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MediaPlaylist:
-    """What one media playlist says, as far as we use it. `target` is in whole seconds."""
-
-    target: int
-    segments: tuple[Segment, ...]
-    ended: bool
-
-    @property
-    def seconds(self) -> float:
-        """The listed duration in seconds."""
-        return sum(s.duration for s in self.segments)
-
-
-def parse(text: str) -> MediaPlaylist:
-    """Read a media playlist (RFC 8216) and leave out what is torn. Never raises.
-
-    A last line without its line feed is torn and is not read. A segment whose address is not a
-    plain file name is not one of ours and is left out too: nothing outside the folder is listed.
-    """
-    target, ended, init = 0, False, ""
-    duration: float | None = None
-    at, discontinuity = "", False
-    segments: list[Segment] = []
-    whole = text[: text.rfind("\n") + 1]
-    for line in map(str.strip, whole.splitlines()):
-        tag, _, value = line.partition(":")
-        if line and not line.startswith("#"):
-            if duration is not None and PurePosixPath(line).name == line:
-                segments.append(Segment(line, duration, init, at, discontinuity))
-            duration, at, discontinuity = None, "", False
-        elif tag == "#EXTINF":
-            duration = _number(value.partition(",")[0])
-        elif tag == "#EXT-X-PROGRAM-DATE-TIME":
-            at = value
-        elif tag == "#EXT-X-MAP":
-            init = _init(value)
-        elif tag == "#EXT-X-TARGETDURATION":
-            target = int(_number(value) or 0)
-        elif tag == "#EXT-X-DISCONTINUITY":
-            discontinuity = True
-        elif tag == "#EXT-X-ENDLIST":
-            ended = True
-    return MediaPlaylist(target, tuple(segments), ended)
+PART = "part-"
+"""What the name of a part's folder under `hls/` begins with; its number follows."""
+NAME = f"{INDEX}.m3u8"
+"""The playlist of picture and main sound, composed or of one part."""
+PLAIN = Viewing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +57,26 @@ class Listed:
 
 
 def listed(text: str) -> Listed:
-    """Read a composed playlist back. Never raises; the caller judges the addresses."""
+    """Read a composed playlist back. Never raises; the caller judges the addresses.
+
+    A gap takes its time, and is no file.
+    """
     files: list[str] = []
-    segments, seconds, ended = 0, 0.0, False
+    segments, seconds, ended, gap = 0, 0.0, False, False
     for line in map(str.strip, text.splitlines()):
         tag, _, value = line.partition(":")
         if tag == "#EXTINF":
-            seconds += _number(value.partition(",")[0]) or 0.0
+            seconds += number(value.partition(",")[0]) or 0.0
         elif tag == "#EXT-X-MAP":
-            found = _ATTRIBUTE_URI.search(value)
+            found = ATTRIBUTE_URI.search(value)
             files.append(found.group(1) if found else "")
+        elif tag == "#EXT-X-GAP":
+            gap = True
         elif line and not line.startswith("#"):
-            files.append(line)
+            if not gap:
+                files.append(line)
             segments += 1
+            gap = False
         ended = ended or tag == "#EXT-X-ENDLIST"
     return Listed(tuple(files), segments, seconds, ended)
 
@@ -122,43 +89,133 @@ def compose(folder: Path, closed: bool) -> str:
     return Composer(folder).compose(closed)
 
 
-def write_composed(folder: Path, closed: bool) -> bool:
-    """Write `<folder>/hls/index.m3u8` if it would differ; True when it was written.
+def compose_all(folder: Path, closed: bool, viewing: Viewing) -> dict[str, str]:
+    """Every composed playlist by its file name, the multivariant one included. As `compose`."""
+    return Composer(folder, viewing).compose_all(closed)
+
+
+def write_composed(folder: Path, closed: bool, viewing: Viewing = PLAIN) -> bool:
+    """Write the playlists in `<folder>/hls` that would differ; True when one was written.
 
     See `Composer.write`; whoever calls this again and again keeps a `Composer` instead.
     """
-    return Composer(folder).write(closed)
+    return Composer(folder, viewing).write(closed)
 
 
 @dataclass(slots=True)
 class _Part:
-    """What is known of one part: the stamp of the playlist it was read from, and what is good."""
+    """The lists of one part, and how far the other renditions are fitted to its index."""
 
-    stamp: tuple[int, int] = (0, 0)
-    segments: tuple[Segment, ...] = ()
-    target: int = 0
-    seen: set[str] = field(default_factory=set)
-    late: timedelta | None = None
-    """By how much ffmpeg's dates are late: it takes the clock when it writes its first lines, up to
-    a group of pictures after the first picture. None: not known yet."""
+    name: str
+    index: PartList
+    runs: dict[str, list[PartList]] = field(default_factory=dict)
+    fittings: dict[str, Fitting] = field(default_factory=dict)
 
 
 class Composer:
-    """Composes the playlist of one meeting again and again.
+    """Composes the playlists of one meeting again and again.
 
-    It remembers what it has read, so that a call while nothing changed costs one `stat` per part,
-    and a call after a change reads only the parts that changed. Not for two threads at once.
+    It remembers what it has read, so that a call while nothing changed costs one `stat` per list,
+    and a call after a change reads only what is new. Not for two threads at once.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._hls = folder, folder / "hls"
-        self._parts: dict[str, _Part] = {}
+    def __init__(self, folder: Path, viewing: Viewing = PLAIN) -> None:
+        self._folder, self._hls, self._viewing = folder, folder / "hls", viewing
+        self._parts: dict[int, _Part] = {}
         self._written: tuple[object, ...] = ()
+        self._last: dict[str, str] = {}
+        self._bodies: dict[str, _Body] = {}
 
     def compose(self, closed: bool) -> str:
-        """The composed playlist as text."""
+        """The playlist of `index` as text."""
         self._refresh()
-        lines = list(self._lines())
+        return self._text(INDEX, closed)
+
+    def compose_all(self, closed: bool) -> dict[str, str]:
+        """Every playlist that lists something, by its file name."""
+        self._refresh()
+        if not any(part.index.segments for part in self._parts.values()):
+            return {}
+        self._fit(closed)
+        names = [name for name in self._viewing.others if self._runs(name)]
+        texts = {f"{name}.m3u8": self._text(name, closed) for name in (INDEX, *names)}
+        master = multivariant.compose(self._viewing, self._forms([INDEX, *names]))
+        if names and master:
+            texts[multivariant.NAME] = master
+        return texts
+
+    def write(self, closed: bool) -> bool:
+        """Write the playlists that changed; True when one was written.
+
+        A reader sees an old or a new playlist, never half of one. Nothing is written before
+        there is a segment: players take an empty playlist for a broken one. Raises OSError.
+        Blocks for an fsync of each that it writes: call it in a thread.
+        """
+        self._refresh()
+        state = (closed, *(one.stamp for one in self._lists()))
+        if state == self._written:
+            return False
+        wrote = False
+        for name, text in self.compose_all(closed).items():
+            path = self._hls / name
+            if (self._last.get(name) or read(path)) != text:
+                _replace(path, text)
+                wrote = True
+            self._last[name] = text
+        self._written = state
+        return wrote
+
+    # What there is ----------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        epoch = _epoch(self._folder)
+        for number_ in _part_numbers(self._hls):
+            name = f"{PART}{number_:04d}"
+            if number_ not in self._parts:
+                self._parts[number_] = _Part(name, PartList(self._hls / name / NAME))
+            part = self._parts[number_]
+            part.index.refresh(epoch)
+            for other in self._viewing.others:
+                _look_for_runs(part, other, self._hls)
+                for run in part.runs[other]:
+                    run.refresh(epoch)
+        self._parts = dict(sorted(self._parts.items()))
+
+    def _lists(self) -> Iterator[PartList]:
+        for part in self._parts.values():
+            yield part.index
+            for runs in part.runs.values():
+                yield from runs
+
+    def _runs(self, name: str) -> list[PartList]:
+        """Every list of a rendition that has a segment."""
+        parts = self._parts.values()
+        lists = (
+            [part.index for part in parts] if name == INDEX
+            else [run for part in parts for run in part.runs[name]]
+        )  # fmt: skip
+        return [one for one in lists if one.segments]
+
+    def _fit(self, closed: bool) -> None:
+        last = max(self._parts, default=0)
+        for number_, part in self._parts.items():
+            for name in self._viewing.others:
+                fitting = part.fittings.setdefault(name, Fitting())
+                fitting.extend(part.index, part.runs[name], over=closed or number_ != last)
+
+    def _forms(self, names: list[str]) -> dict[str, Form]:
+        forms = {}
+        for name in names:
+            lists = self._runs(name)
+            peak = max(one.peak_bps for one in lists)
+            found = multivariant.form(lists[-1].folder / lists[-1].segments[-1].init, peak)
+            if found is not None:
+                forms[name] = found
+        return forms
+
+    # Text -------------------------------------------------------------------------------------
+
+    def _text(self, name: str, closed: bool) -> str:
         head = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
@@ -167,62 +224,76 @@ class Composer:
             f"#EXT-X-PLAYLIST-TYPE:{'VOD' if closed else 'EVENT'}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
-        return "\n".join(head + lines + (["#EXT-X-ENDLIST"] if closed else [])) + "\n"
-
-    def write(self, closed: bool) -> bool:
-        """Write the playlist if it changed; True when it was written.
-
-        A reader sees the old or the new playlist, never half of one. Nothing is written before
-        there is a segment: players take an empty playlist for a broken one. Raises OSError.
-        Blocks for one fsync when it writes: call it in a thread.
-        """
-        self._refresh()
-        state = (closed, *((name, part.stamp) for name, part in self._parts.items()))
-        if state == self._written or not any(part.segments for part in self._parts.values()):
-            return False
-        text = self.compose(closed)
-        path = self._hls / NAME
-        changed = _read(path) != text
-        if changed:
-            _replace(path, text)
-        self._written = state
-        return changed
-
-    def _refresh(self) -> None:
-        for name in _part_names(self._hls):
-            part = self._parts.setdefault(name, _Part())
-            path = self._hls / name / NAME
-            try:
-                stat = path.stat()
-            except FileNotFoundError:
-                continue
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            if stamp != part.stamp:
-                part.stamp = stamp
-                _read_part(path, part)
-                if part.late is None and part.segments:
-                    part.late = _lateness(path.parent, part.segments[0], _epoch(self._folder))
+        body = self._bodies.setdefault(name, _Body())
+        for part in self._parts.values():
+            body.extend(name, part)
+        return "\n".join(head) + "\n" + body.text + ("#EXT-X-ENDLIST\n" if closed else "")
 
     def _target(self) -> int:
         """Every duration, rounded, must be at most the target (RFC 8216, 4.3.3.1)."""
-        parts = self._parts.values()
-        longest = max((s.duration for p in parts for s in p.segments), default=0.0)
-        return max([1, int(longest + 0.5), *(part.target for part in parts)])
+        lists = list(self._lists())
+        longest = max((one.longest for one in lists), default=0.0)
+        return max([1, int(longest + 0.5), *(one.target for one in lists)])
 
-    def _lines(self) -> Iterator[str]:
-        init = ""
-        for name, part in sorted(self._parts.items(), key=lambda item: int(item[0][5:])):
-            for index, segment in enumerate(part.segments):
-                break_here = index == 0 or segment.discontinuity
-                if break_here and init:
-                    yield "#EXT-X-DISCONTINUITY"
-                if init != (wanted := f"{name}/{segment.init}"):
-                    init = wanted
-                    yield f'#EXT-X-MAP:URI="{init}"'
-                if segment.at:
-                    yield f"#EXT-X-PROGRAM-DATE-TIME:{_on_time(segment.at, part.late)}"
-                yield f"#EXTINF:{segment.duration:.6f},"
-                yield f"{name}/{segment.uri}"
+
+@dataclass(slots=True)
+class _Body:
+    """The places of one composed playlist as text. It only grows, as a player expects."""
+
+    text: str = ""
+    _init: str = ""
+    _done: dict[str, int] = field(default_factory=dict)
+    """Places of each part that are in the text."""
+
+    def extend(self, name: str, part: _Part) -> None:
+        """Add the places of `part` that are new."""
+        index, done = part.index, self._done.get(part.name, 0)
+        if name == INDEX:
+            places = [((index, at),) for at in range(done, len(index.segments))]
+        else:
+            places = part.fittings[name].places[done:]  # type: ignore[assignment]
+        lines = [
+            line for place, found in enumerate(places, done)
+            for line in self._place(name, part, place, found)
+        ]  # fmt: skip
+        if lines:
+            self.text += "\n".join(lines) + "\n"
+        self._done[part.name] = done + len(places)
+
+    def _place(self, name: str, part: _Part, place: int, found: Place | None) -> Iterator[str]:
+        index = part.index
+        begun = bool(self.text) or place > 0
+        if begun and (place == 0 or index.segments[place].discontinuity):
+            yield "#EXT-X-DISCONTINUITY"
+        if found is None:
+            yield from _entry(index.dates[place], index.segments[place].duration)
+            yield "#EXT-X-GAP"
+            yield f"{part.name}/{name}-gap-{place + 1:05d}.m4s"
+            return
+        for number_, (run, at) in enumerate(found):
+            segment = run.segments[at]
+            if self._init != (wanted := f"{part.name}/{segment.init}"):
+                self._init = wanted
+                yield f'#EXT-X-MAP:URI="{wanted}"'
+            # One date for one place: the public's cut is the same in all renditions.
+            yield from _entry("" if number_ else index.dates[place], segment.duration)
+            yield f"{part.name}/{segment.uri}"
+
+
+def _entry(date: str, duration: float) -> Iterator[str]:
+    if date:
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{date}"
+    yield f"#EXTINF:{duration:.6f},"
+
+
+def _look_for_runs(part: _Part, name: str, hls: Path) -> None:
+    """Learn of a list that was begun since; a rendition that may begin again has several."""
+    runs = part.runs.setdefault(name, [])
+    while not runs or name == LOW:
+        path = hls / part.name / f"{run_name(name, len(runs) + 1)}.m3u8"
+        if not path.exists():
+            return
+        runs.append(PartList(path))
 
 
 def _epoch(folder: Path) -> float | None:
@@ -233,97 +304,16 @@ def _epoch(folder: Path) -> float | None:
         return None
 
 
-def _lateness(folder: Path, first: Segment, epoch: float | None) -> timedelta:
-    """How late the date of a part's first segment is, by the programme time in the segment.
-
-    The date decides what of the line-up the public sees: it has to be exact. Zero where it cannot
-    be known.
-    """
-    written = _date(first.at)
-    if epoch is None or written is None:
-        return timedelta(0)
-    try:
-        data = (folder / first.init).read_bytes() + (folder / first.uri).read_bytes()
-        with av.open(io.BytesIO(data), format="mp4") as media:
-            starts = [
-                float(s.start_time * s.time_base)
-                for s in media.streams
-                if s.start_time is not None and s.time_base is not None
-            ]
-    except (OSError, av.FFmpegError):
-        return timedelta(0)
-    if not starts:
-        return timedelta(0)
-    return written - datetime.fromtimestamp(epoch + min(starts), written.tzinfo)
-
-
-def _on_time(at: str, late: timedelta | None) -> str:
-    written = _date(at)
-    if written is None or not late:
-        return at
-    return (written - late).isoformat(timespec="milliseconds")
-
-
-def _date(at: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def _read_part(path: Path, part: _Part) -> None:
-    """Take over what the part's playlist lists and the disk has."""
-    playlist = parse(_read(path))
-    kept: list[Segment] = []
-    hole = False
-    for segment in playlist.segments:
-        if not _there(path.parent, segment, part.seen):
-            hole = True
-            continue
-        kept.append(
-            Segment(
-                segment.uri, segment.duration, segment.init, segment.at,
-                segment.discontinuity or hole,
-            )
-        )  # fmt: skip
-        hole = False
-    # A playlist that is being rewritten in place may look shorter for a moment; an EVENT playlist
-    # must never shrink, and segments are never taken back.
-    if len(kept) >= len(part.segments):
-        part.segments = tuple(kept)
-        part.target = playlist.target
-
-
-def _there(folder: Path, segment: Segment, seen: set[str]) -> bool:
-    """True when the segment and its init are on disk and not empty. Each is looked at once."""
-    if not segment.init:
-        return False
-    for name in (segment.init, segment.uri):
-        if name in seen:
-            continue
-        try:
-            if os.stat(folder / name).st_size == 0:
-                return False
-        except FileNotFoundError:
-            return False
-        seen.add(name)
-    return True
-
-
-def _part_names(hls: Path) -> list[str]:
+def _part_numbers(hls: Path) -> list[int]:
     try:
         with os.scandir(hls) as entries:
-            return sorted(e.name for e in entries if PART.fullmatch(e.name) and e.is_dir())
+            return [
+                int(digits) for e in entries
+                if len(digits := e.name.removeprefix(PART)) >= 4 and digits.isdecimal()
+                and e.name.startswith(PART) and e.is_dir()
+            ]  # fmt: skip
     except FileNotFoundError:
         return []
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def _replace(path: Path, text: str) -> None:
@@ -333,17 +323,3 @@ def _replace(path: Path, text: str) -> None:
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(path)
-
-
-def _init(attributes: str) -> str:
-    found = _ATTRIBUTE_URI.search(attributes)
-    name = found.group(1) if found else ""
-    return name if PurePosixPath(name).name == name else ""
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

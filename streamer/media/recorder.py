@@ -1,7 +1,8 @@
-"""The two recorders.
+"""The recorders.
 
 Recorder a (`Master`): the hub's bytes appended to a file and fsynced every half second.
-Recorder b (`HlsRecorder`): the viewing copy, one ffmpeg child per unbroken part.
+Recorder b (`HlsRecorder`): the viewing copy, one ffmpeg child per unbroken part; and
+beside it its smaller rendition (`LowRecorder`).
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ from pathlib import Path
 from streamer.domain.errors import Act
 from streamer.media import commands
 from streamer.media.child import Child, read_lines
-from streamer.media.hub import Hub, Subscription
+from streamer.media.hub import BACKLOG, Hub, Subscription
 from streamer.media.leg import Leg, Outcome
 from streamer.media.pipes import close, pipe
+from streamer.media.renditions import LOW, LOW_LINES, LOW_VIDEO_KBPS, Viewing, run_name
 
 SYNC_S = 0.5
 MASTER_BACKLOG = 64_000_000
 """Bytes that may wait for a slow disk: almost three minutes at 3 Mbit/s."""
 HLS_BACKLOG = 16_000_000
 NEW_HEADERS = "the picture or the sound has another form; the next part goes on with it"
+PLAIN = Viewing()
+LOOK_S = 0.5
+TOO_SLOW_SKIPS = 3
+"""After so many leaps to the newest keyframe in one part the smaller rendition is given up."""
 TOO_SLOW = "the disk is too slow for the recording; free it of other work or mend it"
 
 
@@ -192,7 +198,11 @@ class _Appender(threading.Thread):
 
 
 class HlsRecorder:
-    """One ffmpeg child writes `hls/part-NNNN/` from the hub's bytes; one try is one part."""
+    """One ffmpeg child writes `hls/part-NNNN/` from the hub's bytes; one try is one part.
+
+    With what is only copied beside picture and main sound (`viewing`): the second language, sound
+    alone. What has to be encoded is the affair of `LowRecorder`, so that it cannot harm this one.
+    """
 
     def __init__(
         self,
@@ -201,12 +211,17 @@ class HlsRecorder:
         binary: str,
         part_s: int,
         *,
+        viewing: Viewing = PLAIN,
         on_part: Callable[[Leg, int, Path], None] = lambda leg, part, path: None,
         on_end: Callable[[Leg, int, Path, int, str], None] = lambda *end: None,
     ) -> None:
         self._hub, self._folder = hub, folder
-        self._argv = commands.hls_recorder(binary, part_s)
+        self._argv = commands.hls_recorder(binary, part_s, viewing.copied)
         self._on_part, self._on_end = on_part, on_end
+        self.part: Path | None = None
+        """The folder of the part that is being written."""
+        self.changed = asyncio.Condition()
+        """Notified when `part` has changed."""
         self._subscription: Subscription | None = None
         self._next: tuple[int, Subscription] | None = None
         """The reading end of a pipe that was filled since the cut, for the part that follows."""
@@ -245,54 +260,143 @@ class HlsRecorder:
         except OSError as error:
             return Outcome(f"cannot write {folder}: {error.strerror}; free or mend the disk")
         leg.target = str(folder)
-        reading = out_r = out_w = -1
-        child = report = None
-        subscription: Subscription | None = None
         before, reason = leg.bytes, "stopped"
-
-        def heard(line: bytes) -> None:
-            # The hls muxer reports no size ("total_size=N/A"): when its output time goes on,
-            # what it was given counts as moved.
-            key, _, value = line.decode(errors="replace").strip().partition("=")
-            if key == "out_time_us" and value.isdigit() and int(value) and subscription:
-                leg.moved(subscription.delivered)
-
+        recording = HlsChild(self._hub, leg, self._argv, folder, HLS_BACKLOG)
         try:
-            reading, subscription = self._subscribe(leg.id)
-            out_r, out_w = pipe()
-            # It outlives us: at the end of its input it closes its last segment and playlist.
-            child = await Child.start(
-                leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(folder), orphaned=None
-            )
-            leg.pid = child.pid
-            close(reading, out_w)
-            reading = out_w = -1
-            report = asyncio.create_task(
-                read_lines(os.fdopen(out_r, "rb"), heard), name=f"{leg.id} report"
-            )
-            out_r = -1
+            ready = self._subscribe(leg.id)
+            child = await recording.start(ready)
             self._on_part(leg, part, folder)
+            await self._tell(folder)
             await child.wait()
-            reason = NEW_HEADERS if subscription is not self._subscription else child.cause
+            reason = NEW_HEADERS if ready[1] is not self._subscription else child.cause
             return Outcome(reason)
         finally:
-            if subscription is not None:
-                self._hub.unsubscribe(subscription)
             self._subscription = None
-            close(*(fd for fd in (reading, out_r, out_w) if fd >= 0))
-            if child is not None:
-                await self._close(child)
-            if report is not None:
-                await asyncio.wait({report}, timeout=1.0)
-                report.cancel()
-                await asyncio.gather(report, return_exceptions=True)
+            self.part = None
+            await recording.close()
             self._on_end(leg, part, folder, leg.bytes - before, reason)
+            await self._tell(None)
 
-    @staticmethod
-    async def _close(child: Child) -> None:
+    async def _tell(self, part: Path | None) -> None:
+        async with self.changed:
+            self.part = part
+            self.changed.notify_all()
+
+
+class LowRecorder:
+    """The smaller rendition, in the folder of the part that recorder b writes.
+
+    A child of its own, since it decodes and encodes: a machine that is too weak for it leaves
+    this rendition out, and the viewing copy does not notice.
+    """
+
+    def __init__(
+        self, hub: Hub, beside: HlsRecorder, binary: str, part_s: int, viewing: Viewing
+    ) -> None:
+        self._hub, self._beside, self._binary = hub, beside, binary
+        self._part_s, self._viewing = part_s, viewing
+
+    async def attempt(self, leg: Leg) -> Outcome:
+        """Write one list, until its part ends, the child ends, or the machine is too slow."""
+        async with self._beside.changed:
+            await self._beside.changed.wait_for(lambda: self._beside.part is not None)
+            folder = self._beside.part
+        assert folder is not None
+        number = await asyncio.to_thread(next_part, folder, rf"{LOW}-(\d+)-init\.mp4")
+        name = run_name(LOW, number)
+        leg.target = str(folder / name)
+        argv = commands.low_recorder(
+            self._binary, name, self._part_s, lines=LOW_LINES, video_kbps=LOW_VIDEO_KBPS,
+            audio_kbps=self._viewing.low_audio_kbps,
+        )  # fmt: skip
+        recording = HlsChild(self._hub, leg, argv, folder, BACKLOG)
+        try:
+            child = await recording.start()
+            return await self._watch(recording, child, folder)
+        finally:
+            await recording.close()
+
+    async def _watch(self, recording: HlsChild, child: Child, folder: Path) -> Outcome:
+        ended = asyncio.create_task(child.wait(), name="low child")
+        try:
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=LOOK_S)
+                if self._beside.part != folder:
+                    return Outcome("the viewing copy has begun a new part")
+                if recording.skips >= TOO_SLOW_SKIPS:
+                    return Outcome(
+                        f"this machine is too slow for the picture of {LOW_LINES} lines; write"
+                        " low: false under viewing, or give it less to do and restart this",
+                        Act.CORRECT_SETTING,
+                    )  # fmt: skip
+            return Outcome(child.cause)
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+
+
+class HlsChild:
+    """An ffmpeg that writes HLS into `folder` from the hub's bytes, and reports to `leg`."""
+
+    def __init__(self, hub: Hub, leg: Leg, argv: list[str], folder: Path, backlog: int) -> None:
+        self._hub, self._leg, self._argv, self._folder = hub, leg, argv, folder
+        self._backlog = backlog
+        self._child: Child | None = None
+        self._report: asyncio.Task[None] | None = None
+        self._subscription: Subscription | None = None
+
+    @property
+    def skips(self) -> int:
+        """How often it was so late that it was advanced to the next keyframe."""
+        return self._subscription.skips if self._subscription else 0
+
+    async def start(self, ready: tuple[int, Subscription] | None = None) -> Child:
+        """Start it and let it be fed, by the pipe that is `ready` (its reading end) or a new one.
+        Call `close` also when this raises."""
+        reading = writing = out_r = out_w = -1
+        try:
+            if ready is not None:
+                reading, self._subscription = ready
+            else:
+                reading, writing = pipe()
+            out_r, out_w = pipe()
+            # It outlives us: at the end of its input it closes its last segment and playlist.
+            child = self._child = await Child.start(
+                self._leg.id, self._argv, stdin=reading, stdout=out_w, cwd=str(self._folder),
+                orphaned=None,
+            )  # fmt: skip
+            self._leg.pid = child.pid
+            self._report = asyncio.create_task(
+                read_lines(os.fdopen(out_r, "rb"), self._heard), name=f"{self._leg.id} report"
+            )
+            out_r = -1
+            if ready is None:
+                self._subscription = self._hub.subscribe(
+                    self._leg.id, writing, backlog=self._backlog
+                )
+                writing = -1
+            return child
+        finally:
+            close(*(fd for fd in (reading, writing, out_r, out_w) if fd >= 0))
+
+    def _heard(self, line: bytes) -> None:
+        # The hls muxer reports no size ("total_size=N/A"): when its output time goes on,
+        # what it was given counts as moved.
+        key, _, value = line.decode(errors="replace").strip().partition("=")
+        if key == "out_time_us" and value.isdigit() and int(value) and self._subscription:
+            self._leg.moved(self._subscription.delivered)
+
+    async def close(self) -> None:
         """The end of its input lets ffmpeg finish the part; then the ladder."""
-        waiter = asyncio.ensure_future(child.wait())
-        await asyncio.wait({waiter}, timeout=3.0)
-        waiter.cancel()
-        await asyncio.gather(waiter, return_exceptions=True)
-        await child.stop()
+        if self._subscription is not None:
+            self._hub.unsubscribe(self._subscription)
+        if self._child is not None:
+            waiter = asyncio.ensure_future(self._child.wait())
+            await asyncio.wait({waiter}, timeout=3.0)
+            waiter.cancel()
+            await asyncio.gather(waiter, return_exceptions=True)
+            await self._child.stop()
+        if self._report is not None:
+            await asyncio.wait({self._report}, timeout=1.0)
+            self._report.cancel()
+            await asyncio.gather(self._report, return_exceptions=True)

@@ -72,6 +72,10 @@ class Relay:
     connect_timeout_s: float = 7.0
     backlog: int = BACKLOG
     """Bytes that may wait for this destination before it is advanced to the next keyframe."""
+    sound: int = 0
+    """Which of the programme's sounds is sent, counted from 0: an account takes one."""
+    language: str = ""
+    """Language of that sound, where it is not the only one; shown with the leg."""
     on_connected: Callable[[Leg, Address], None] = lambda leg, address: None
     on_end: Callable[[Leg, RelayEnd], None] = lambda leg, end: None
     failures: int = 0
@@ -87,7 +91,8 @@ class Relay:
         """One connection, from its start to its end."""
         addresses = await self.addresses()
         address = addresses[self._index % len(addresses)]
-        leg.target, leg.detail = address.shown, "backup" if address.backup else ""
+        said = (self.language, "backup" if address.backup else "")
+        leg.target, leg.detail = address.shown, " · ".join(filter(None, said))
         before = leg.bytes
         try:
             outcome = await self._send(leg, address)
@@ -123,7 +128,10 @@ class Relay:
         child = None
         report = None
         try:
-            target = secret_fd(json.dumps({"url": address.url, "options": self._options(address)}))
+            wanted = {
+                "url": address.url, "options": self._options(address), "sound": self.sound,
+            }  # fmt: skip
+            target = secret_fd(json.dumps(wanted))
             reading, writing = pipe()
             out_r, out_w = pipe()
             child = await Child.start(

@@ -135,11 +135,17 @@ def _filtered(filter_: av.BitStreamFilterContext, packet: Any) -> Any:
 
 
 class Copy:
-    """One copy of all packets, timestamps rebased so that this connection begins at zero."""
+    """One copy of picture and sound, timestamps rebased so that this connection begins at zero.
 
-    def __init__(self, source: Any, target: Any) -> None:
+    Of several sounds it is the one with the number `sound`; the first where there is none such:
+    an account without sound is closed by its platform.
+    """
+
+    def __init__(self, source: Any, target: Any, sound: int = 0) -> None:
         self._target = target
-        self._kept = [s for s in source.streams if s.type in ("video", "audio")]
+        sounds = list(source.streams.audio)
+        heard = sounds[sound : sound + 1] or sounds[:1]
+        self._kept = [*source.streams.video[:1], *heard]
         self._video = next(s.index for s in self._kept if s.type == "video")
         self._out = {s.index: target.add_stream_from_template(s) for s in self._kept}
         self._tracks: dict[int, Track] = {}
@@ -203,7 +209,7 @@ def relay(target: dict[str, Any], reporter: Reporter) -> tuple[str, str]:
     stage = "open"
     try:
         out = av.open(slave(target["url"], target["options"]), "w", format="tee")
-        copy = Copy(source, out)
+        copy = Copy(source, out, int(target.get("sound", 0)))
         out.start_encoding()
         stage = "send"
         for packet in source.demux():

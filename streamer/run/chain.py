@@ -20,8 +20,9 @@ from streamer.domain.legs import LegKind
 from streamer.domain.reconnect import Reconnect
 from streamer.media.hub import BACKLOG, Hub
 from streamer.media.leg import Attempt, Leg, LegChange
-from streamer.media.recorder import HlsRecorder, Master
+from streamer.media.recorder import HlsRecorder, LowRecorder, Master
 from streamer.media.relay import Address, Relay, RelayEnd
+from streamer.media.renditions import Viewing
 from streamer.programme.mixer import Mixer
 from streamer.programme.passing import Passing
 from streamer.run.encoding import Encoding
@@ -115,7 +116,7 @@ class Chain:
         else:
             attempt = Encoding(
                 around.spec.programme, self.mixer, self.hub, around.binary,
-                clean=around.redactor.clean,
+                languages=around.spec.sounds, clean=around.redactor.clean,
             ).attempt  # fmt: skip
         self._leg("encoder", LegKind.ENCODER, attempt, stall_s=2.0, start_s=5.0)
 
@@ -132,11 +133,16 @@ class Chain:
             self._leg(
                 f"recorder:{name}", LegKind.RECORDER, master.attempt, stall_s=4.0, stall_ends=False
             )
+        viewing = Viewing.of(around.spec)
         self._viewing = HlsRecorder(
-            self.hub, around.folder / "hls", around.binary, recording.hls_part_s,
+            self.hub, around.folder / "hls", around.binary, recording.hls_part_s, viewing=viewing,
             on_part=self._part_started, on_end=self._part_finished,
         )  # fmt: skip
         self._leg("recorder:b", LegKind.RECORDER, self._viewing.attempt, stall_s=6.0)
+        # Copying costs next to nothing; a smaller picture would cost more than all the rest of it.
+        if viewing.low and not isinstance(self.mixer, Passing):
+            low = LowRecorder(self.hub, self._viewing, around.binary, recording.hls_part_s, viewing)
+            self._leg("recorder:low", LegKind.RECORDER, low.attempt, stall_s=8.0, start_s=30.0)
 
     def _add_relay(self, destination: Destination) -> None:
         around = self._around
@@ -163,10 +169,12 @@ class Chain:
                  "reason": end.outcome.reason, "act": str(end.outcome.act)},
             )  # fmt: skip
 
-        settings = around.spec.relay
+        settings, sounds = around.spec.relay, around.spec.sounds
+        language = destination.language if destination.language in sounds else sounds[0]
         relay = Relay(
             self.hub, addresses, around.redactor.clean,
             connect_timeout_s=settings.connect_timeout_s, backlog=self._backlog(),
+            sound=sounds.index(language), language=str(language) if len(sounds) > 1 else "",
             on_connected=connected, on_end=ended,
         )  # fmt: skip
         leg_id = f"relay:{destination.id}"

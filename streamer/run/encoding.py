@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from streamer.config.models import ProgrammeSettings
 from streamer.media import commands, intake
@@ -28,28 +28,35 @@ class Encoding:
         hub: Hub,
         binary: str,
         *,
+        languages: Sequence[str] = ("kk",),
         clean: Callable[[str], str] = str,
     ) -> None:
+        """`languages`: of the mixer's sounds, one for each, the main one first."""
         self._settings, self._mixer, self._hub = settings, mixer, hub
+        self._languages = tuple(languages)
         self._binary, self._clean = binary, clean
 
     async def attempt(self, leg: Leg) -> Outcome:
         """Encode until the child ends. Its first frame carries the present programme time."""
         picture_r, picture_w = pipe(RAW_PIPE_BYTES)
-        sound_r, sound_w = pipe()
+        sounds = [pipe() for _ in self._languages]
+        inputs = [picture_r, *(reading for reading, _ in sounds)]
         out_r, out_w = pipe()
         os.set_blocking(out_r, False)
-        output = self._mixer.attach_output(picture_w, sound_w)  # owns the write ends from now on
+        # It owns the write ends from now on.
+        output = self._mixer.attach_output(picture_w, *(writing for _, writing in sounds))
         child = None
         try:
             offset = output.first_tick / self._settings.fps
-            argv = commands.encoder(self._binary, self._settings, picture_r, sound_r, offset)
+            argv = commands.encoder(
+                self._binary, self._settings, inputs[0], inputs[1:], offset, self._languages
+            )
             child = await Child.start(
-                leg.id, argv, stdout=out_w, pass_fds=(picture_r, sound_r), clean=self._clean
+                leg.id, argv, stdout=out_w, pass_fds=inputs, clean=self._clean
             )
             leg.pid = child.pid
-            close(picture_r, sound_r, out_w)
-            picture_r = sound_r = out_w = -1
+            close(*inputs, out_w)
+            inputs, out_w = [], -1
             self._hub.splice()
             await intake.pour(leg, child, out_r, self._hub)
             return Outcome(child.cause)
@@ -59,7 +66,7 @@ class Encoding:
             if child is not None:
                 await self._finish(child, out_r)
             await asyncio.to_thread(output.wait_closed, DRAIN_S + 1)
-            close(*(fd for fd in (picture_r, sound_r, out_w, out_r) if fd >= 0))
+            close(*(fd for fd in (*inputs, out_w, out_r) if fd >= 0))
 
     async def _finish(self, child: Child, out_r: int) -> None:
         """Let the child end at the end of its input, its last bytes to the hub; then the ladder."""

@@ -24,6 +24,7 @@ from streamer.domain.events import Event, EventName
 from streamer.domain.lifecycle import Command
 from streamer.domain.meeting import MeetingState
 from streamer.media import commands, hls
+from streamer.media.renditions import Viewing
 from streamer.programme import scenes
 from streamer.programme.board import Board
 from streamer.programme.bus import SoundBus
@@ -167,7 +168,7 @@ class MeetingRun:
         mixer = Mixer(
             canvas, slate_of(spec, canvas), start_tick=clock.next_tick(),
             on_change=self._from_mixer, layouts=layouts_of(spec), cards=cards,
-            bus=SoundBus(canvas, spec.sound),
+            bus=SoundBus(canvas, spec.sound, languages=len(spec.sounds)),
         )  # fmt: skip
         cards.draw_soon()
         board = Board(canvas, spec.graphics, spec.zone, keep_clear=mixer.sign_box)
@@ -417,7 +418,9 @@ class MeetingRun:
         """Close the viewing copy; a disk that is full may be freed in the next minutes."""
         for left in reversed(range(CLOSE_TRIES)):
             try:
-                await asyncio.to_thread(hls.write_composed, self.folder, True)
+                await asyncio.to_thread(
+                    hls.write_composed, self.folder, True, Viewing.of(self.spec)
+                )
             except OSError as error:
                 if left == CLOSE_TRIES - 1:
                     self._disk_problem(error)
@@ -436,7 +439,7 @@ class MeetingRun:
 
     async def _compose(self) -> None:
         """Keep the composed playlist as new as the parts; a disk in trouble is said once."""
-        composer, trouble = hls.Composer(self.folder), False
+        composer, trouble = hls.Composer(self.folder, Viewing.of(self.spec)), False
         while True:
             await asyncio.sleep(COMPOSE_S)
             if not self.chain.legs.running("recorder:b"):

@@ -18,7 +18,7 @@ from streamer.web.endpoints import register
 from streamer.web.fan import Fan
 from streamer.web.faults import errors_middleware
 from streamer.web.meetings import MeetingReader
-from streamer.web.render import PAGES, Pages, error_page
+from streamer.web.render import FRAMED, PAGES, Pages, error_page
 from streamer.web.routes import API
 from streamer.web.scrub import Scrubber
 from streamer.web.sessions import cookie_storage, sessions_middleware
@@ -36,6 +36,7 @@ POLICY = "; ".join((
     "default-src 'self'", "img-src 'self' blob:", "media-src 'self' blob:",
     "object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 ))  # fmt: skip
+FRAMED_POLICY = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -143,6 +144,11 @@ def _headers_middleware(secure: bool) -> Callable[..., Awaitable[web.StreamRespo
     if secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
 
+    # A player in another site's frame: no page of ours can be clicked through it, since it has
+    # nothing that needs a right, and no cookie of ours reaches it there.
+    framed = {**headers, "Content-Security-Policy": FRAMED_POLICY}
+    del framed["X-Frame-Options"]
+
     @web.middleware
     async def middleware(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -153,7 +159,8 @@ def _headers_middleware(secure: bool) -> Callable[..., Awaitable[web.StreamRespo
             error.headers.update(headers)
             raise
         if not response.prepared:
-            for name, value in headers.items():
+            wanted = framed if request.get(FRAMED) else headers
+            for name, value in wanted.items():
                 response.headers.setdefault(name, value)
             if request.path.startswith("/static/"):
                 response.headers.setdefault("Cache-Control", "no-cache")

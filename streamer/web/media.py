@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,20 @@ from streamer.web.auth import Gate
 from streamer.web.context import CONTEXT, GATE, READER, WebContext
 from streamer.web.faults import NotSignedIn
 from streamer.web.meetings import MeetingReader, none_here
+from streamer.web.renditions import INDEX, MASTER, NAMES, Rendition, read_all
 
 PUBLIC = frozenset({MeetingState.LIVE, MeetingState.ENDING, MeetingState.ARCHIVED})
 FOR_STAFF = PUBLIC | {MeetingState.LINE_UP}
-FRESH_S = 1.0
-"""Seconds for which the state and the cut playlist of a meeting are kept between requests."""
+FRESH_S = 0.25
+"""Seconds for which the state and the playlists of a meeting are kept between requests; they are a
+part of the delay of the picture."""
 KEPT = 500
 FOR_STAFF_ONLY = ("data/video/", "data/as-run.ndjson")
 """Files of a package that hold what was never public: the line-up, with whatever a microphone
 heard before the start, and names of staff. The public watches the viewing copy from going live on.
 """
-INDEX = "hls/index.m3u8"
+FOR_ALL_SITES = {"Access-Control-Allow-Origin": "*"}
+"""Other sites' players may show what is public. Nobody is known there: no cookie goes along."""
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 TYPES = {
     ".m3u8": PLAYLIST_TYPE, ".m4s": "video/iso.segment", ".mp4": "video/mp4", ".ts": "video/mp2t",
@@ -41,24 +45,44 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What may be played of one meeting: `folder` holds `index.m3u8`."""
+    """What may be played of one meeting: `folder` holds the playlists of `renditions`.
+
+    Each is known twice: whole, and from the moment of going live (empty before).
+    """
 
     meeting: Meeting
     state: MeetingState
     folder: Path
-    whole: hls.Playlist
-    public: hls.Playlist
-    """From the moment of going live; empty before."""
+    renditions: dict[str, Rendition]
+    master: str = ""
+    """The multivariant playlist; "" where there is none (recordings of older versions)."""
+
+    @property
+    def whole(self) -> hls.Playlist:
+        return self.renditions[INDEX].whole
+
+    @property
+    def public(self) -> hls.Playlist:
+        """From the moment of going live."""
+        return self.renditions[INDEX].public
+
+    def holds(self, file: str, *, staff: bool) -> bool:
+        """Whether one of the playlists that are shown lists `file`, relative to `folder`."""
+        return any(
+            file in (one.whole_files if staff else one.public_files)
+            for one in self.renditions.values()
+        )
 
 
 class Recordings:
-    """Finds and reads the viewing copies; what was read is kept for a second."""
+    """Finds and reads the viewing copies; what was read is kept for a moment."""
 
     def __init__(self, context: WebContext, reader: MeetingReader) -> None:
         self._context = context
         self._reader = reader
         self._store = FolderStore(context.archive_folder)
         self._kept: dict[str, tuple[float, Recording]] = {}
+        self._reading: dict[str, asyncio.Task[Recording]] = {}
         self._live_since: dict[str, float] = {}
 
     async def recording(self, id: str) -> Recording:
@@ -66,16 +90,28 @@ class Recordings:
         known = self._kept.get(id)
         if known is not None and time.monotonic() - known[0] < FRESH_S:
             return known[1]
+        # Many viewers ask at once; one reads for all of them.
+        task = self._reading.get(id)
+        if task is None:
+            before = known[1].renditions if known is not None else {}
+            task = asyncio.create_task(self._read(id, before), name=f"recording {id}")
+            self._reading[id] = task
+            task.add_done_callback(lambda _: self._reading.pop(id, None))
+        return await asyncio.shield(task)
+
+    async def _read(self, id: str, before: dict[str, Rendition]) -> Recording:
         meeting = await self._reader.meeting(id)
         try:
             state = await self._reader.state(meeting)
         except Unavailable:
             state = meeting.state
         folder = await self._folder(meeting)
-        whole = hls.parse(await asyncio.to_thread(_text, folder / "index.m3u8"))
         since = await self._went_live(meeting) if state in PUBLIC else None
-        public = hls.cut(whole, since if since is not None else float("inf"))
-        found = Recording(meeting, state, folder, whole, public)
+        renditions = await asyncio.to_thread(
+            read_all, folder, since if since is not None else float("inf"), before
+        )
+        master = await asyncio.to_thread(_text, folder / MASTER)
+        found = Recording(meeting, state, folder, renditions, master)
         if len(self._kept) >= KEPT:
             self._kept.clear()
         self._kept[id] = (time.monotonic(), found)
@@ -129,18 +165,37 @@ async def meeting_media(request: web.Request) -> web.StreamResponse:
     staff = recording.state in FOR_STAFF and await is_staff(request, recording.meeting)
     if not staff and recording.state not in PUBLIC:
         raise none_here(id_)
-    shown = recording.whole if staff else recording.public
-    if path == INDEX:
-        text = hls.write(shown) if shown.head else ""
-        if not text:
-            raise none_here(id_)
-        return web.Response(
-            text=text, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "no-cache"}
-        )
-    if not path.startswith("hls/") or path.removeprefix("hls/") not in shown.files:
-        raise none_here(id_)
     cache = "private" if staff else "public"
-    return await _file(recording.folder, path.removeprefix("hls/"), f"{cache}, max-age=3600")
+    name = path.removeprefix("hls/")
+    if not path.startswith("hls/"):
+        raise none_here(id_)
+    if name == MASTER or (name.removesuffix(".m3u8") in NAMES and name.endswith(".m3u8")):
+        return _playlist(request, recording, name, staff=staff)
+    if not recording.holds(name, staff=staff):
+        raise none_here(id_)
+    response = await _file(recording.folder, name, f"{cache}, max-age=3600")
+    response.headers.update(FOR_ALL_SITES)
+    return response
+
+
+def _playlist(
+    request: web.Request, recording: Recording, name: str, *, staff: bool
+) -> web.Response:
+    """A playlist as it is for the caller; packed for whoever takes it so: it is long at the end."""
+    rendition = recording.renditions.get(name.removesuffix(".m3u8"))
+    if name == MASTER:
+        some = recording.whole if staff else recording.public
+        packed = gzip.compress(recording.master.encode()) if some.segments else b""
+        packed = packed if recording.master else b""
+    else:
+        packed = b"" if rendition is None else rendition.text(staff=staff)
+    if not packed:
+        raise none_here(recording.meeting.id)
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding", **FOR_ALL_SITES}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=packed, content_type=PLAYLIST_TYPE, headers=headers)
+    return web.Response(body=gzip.decompress(packed), content_type=PLAYLIST_TYPE, headers=headers)
 
 
 async def package_file(request: web.Request) -> web.StreamResponse:

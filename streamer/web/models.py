@@ -256,12 +256,21 @@ class ArchivedMeetingAnswer(ArchivedMeeting):
     files: list[FileAnswer]
 
 
+class PublicSound(BaseModel):
+    """A playlist of sound alone. Where there is one sound, its language is not said."""
+
+    language: str
+    name: str
+    address: str
+
+
 class PublicState(BaseModel):
-    """What everybody may know of a meeting now."""
+    """What everybody may know of a meeting now. `watch`: the HLS playlist of all renditions."""
 
     state: MeetingState
     starts_at: str
     watch: str | None
+    sounds: list[PublicSound]
 
 
 class Health(BaseModel):

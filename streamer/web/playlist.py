@@ -8,7 +8,7 @@ segments that are in the cut playlist are served. Pure functions over the text o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,13 +18,17 @@ GAP_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment: `at` POSIX seconds of its first frame, `seconds` its length."""
+    """One segment: `at` POSIX seconds of its first frame, `seconds` its length.
+
+    A `gap` has a time and a name, and no file.
+    """
 
     uri: str
     at: float
     seconds: float
     map_tag: str
     discontinuity: bool
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Playlist:
     @property
     def files(self) -> frozenset[str]:
         """Every file that the playlist needs, relative to its folder."""
-        maps = {_uri(segment.map_tag) for segment in self.segments if segment.map_tag}
-        return frozenset({segment.uri for segment in self.segments} | maps)
+        real = [segment for segment in self.segments if not segment.gap]
+        maps = {_uri(segment.map_tag) for segment in real if segment.map_tag}
+        return frozenset({segment.uri for segment in real} | maps)
 
 
 @dataclass
@@ -55,21 +60,32 @@ class _Reading:
     seconds: float = 0.0
     map_tag: str = ""
     discontinuity: bool = False
+    gap: bool = False
+    joined: bool = False
 
 
-def parse(text: str) -> Playlist:
-    """Read a playlist; lines that are torn or unknown are left out."""
+def parse(text: str, after: Segment | None = None) -> Playlist:
+    """Read a playlist; lines that are torn or unknown are left out.
+
+    `after`: the segment before the first one, when `text` is what was added to a playlist.
+    """
     reading = _Reading()
+    if after is not None:
+        reading.at, reading.map_tag = after.at + after.seconds, after.map_tag
+        reading.joined = True
     for line in map(str.strip, text.splitlines()):
         if line.startswith("#"):
             _tag(reading, line)
         elif line and reading.seconds > 0:
             reading.segments.append(
-                Segment(line, reading.at, reading.seconds, reading.map_tag, reading.discontinuity)
-            )
+                Segment(
+                    line, reading.at, reading.seconds, reading.map_tag, reading.discontinuity,
+                    reading.gap,
+                )
+            )  # fmt: skip
             # Without a date of its own the next segment follows without a hole.
             reading.at += reading.seconds
-            reading.seconds, reading.discontinuity = 0.0, False
+            reading.seconds, reading.discontinuity, reading.gap = 0.0, False, False
     return Playlist(tuple(reading.head), tuple(reading.segments), reading.closed)
 
 
@@ -83,7 +99,9 @@ def _tag(reading: _Reading, line: str) -> None:
         elif name == "#EXT-X-MAP":
             reading.map_tag = line
         elif name == "#EXT-X-DISCONTINUITY":
-            reading.discontinuity = bool(reading.segments)
+            reading.discontinuity = reading.joined or bool(reading.segments)
+        elif name == "#EXT-X-GAP":
+            reading.gap = True
         elif name == "#EXT-X-ENDLIST":
             reading.closed = True
         elif not reading.segments and name.startswith("#EXT"):
@@ -100,20 +118,29 @@ def cut(playlist: Playlist, since: float) -> Playlist:
 
 def write(playlist: Playlist) -> str:
     """The text of a playlist."""
-    lines = list(playlist.head)
-    map_tag = ""
-    for index, segment in enumerate(playlist.segments):
-        if segment.discontinuity and index:
-            lines.append("#EXT-X-DISCONTINUITY")
-        if segment.map_tag != map_tag:
-            map_tag = segment.map_tag
-            lines.append(map_tag)
-        date = datetime.fromtimestamp(segment.at, UTC)
-        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date.isoformat(timespec='milliseconds')}")
-        lines += [f"#EXTINF:{segment.seconds:.6f},", segment.uri]
+    lines = [*playlist.head, *entries(playlist.segments, ())]
     if playlist.closed:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
+
+
+def entries(segments: Iterable[Segment], before: Sequence[Segment]) -> Iterator[str]:
+    """The lines of `segments`, which follow those that are written already."""
+    map_tag = next((s.map_tag for s in reversed(before) if not s.gap), "")
+    begun = bool(before)
+    for segment in segments:
+        if segment.discontinuity and begun:
+            yield "#EXT-X-DISCONTINUITY"
+        begun = True
+        if segment.map_tag != map_tag and not segment.gap:
+            map_tag = segment.map_tag
+            yield map_tag
+        date = datetime.fromtimestamp(segment.at, UTC)
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{date.isoformat(timespec='milliseconds')}"
+        yield f"#EXTINF:{segment.seconds:.6f},"
+        if segment.gap:
+            yield "#EXT-X-GAP"
+        yield segment.uri
 
 
 def offset(segments: Iterable[Segment], at: float) -> float | None:

@@ -27,6 +27,8 @@ class Pages:
         return self._environments[language].get_template(template).render(values)
 
 
+FRAMED: web.RequestKey[bool] = web.RequestKey("framed", bool)
+"""Set by a page that other sites may show in a frame."""
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 
 

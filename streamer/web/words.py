@@ -297,6 +297,14 @@ def event_text(
     return PLACE.sub(lambda place: _value(languages, language, data.get(place[1])), template)
 
 
+PLAYER: dict[str, str] = {
+    "auto": N_("By itself"),
+    "sound": N_("Sound only"),
+    "live": N_("Live"),
+    "back": N_("Back to live"),
+}
+
+
 def error_text(languages: Languages, language: str, error: StreamerError) -> str:
     """An error in words; the English message of one that has no translation."""
     template = ERRORS.get(error.code)

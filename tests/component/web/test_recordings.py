@@ -207,5 +207,5 @@ async def test_everybody_may_know_whether_it_is_on(
     async with client.get(path) as answer:
         assert await answer.json() == {
             "state": "LIVE", "starts_at": "2027-02-19T05:00:00+00:00",
-            "watch": f"/media/{ID}/hls/index.m3u8",
+            "watch": f"/media/{ID}/hls/index.m3u8", "sounds": [],
         }  # fmt: skip

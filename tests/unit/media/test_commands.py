@@ -15,7 +15,7 @@ PASSPHRASE = "correct horse & battery?=1"
 def test_no_command_line_can_hold_a_secret() -> None:
     text = commands.srt_listener_list("0.0.0.0", 9001, PASSPHRASE, 200)
     lines = [
-        commands.encoder("ffmpeg", SETTINGS, 5, 6, 12.5),
+        commands.encoder("ffmpeg", SETTINGS, 5, [6], 12.5),
         commands.feed("ffmpeg", SETTINGS, commands.list_input(7)),
         commands.feed("ffmpeg", SETTINGS, commands.rtmp_input("rtmp://127.0.0.1:1/live/feed-hall")),
         commands.hls_recorder("ffmpeg", 2),
@@ -40,7 +40,7 @@ def test_a_passphrase_cannot_leave_its_quotes(quote: str) -> None:
 
 
 def test_the_encoder_is_what_the_hub_relies_on() -> None:
-    argv = commands.encoder("/usr/bin/ffmpeg", SETTINGS, 5, 6, 3600.04)
+    argv = commands.encoder("/usr/bin/ffmpeg", SETTINGS, 5, [6], 3600.04)
     pairs = dict(pairwise(argv))
     assert argv[0] == "/usr/bin/ffmpeg"
     assert argv[-1] == "pipe:1"

@@ -1,5 +1,6 @@
 // The archive page: a line of the as-run log is a place in the recording.
 
+import { menu } from "./menu.js";
 import { play } from "./player.js";
 
 const root = document.getElementById("archived");
@@ -7,7 +8,11 @@ const video = root.querySelector("video");
 const lines = [...root.querySelectorAll("[data-offset]")];
 
 if (video && root.dataset.watch) {
-  play(video, root.dataset.watch, () => { root.querySelector(".error").hidden = false; });
+  const failed = () => { root.querySelector(".error").hidden = false; };
+  play(video, root.dataset.watch, failed, { language: document.documentElement.lang, start: 0 }).then((player) => {
+    const data = root.dataset;
+    if (player) menu(root.querySelector(".player-bar"), player, JSON.parse(data.sounds), JSON.parse(data.words));
+  });
   for (const line of lines) {
     line.addEventListener("click", () => {
       video.currentTime = Number(line.dataset.offset);
