@@ -1,6 +1,7 @@
 """The programme's controls on the console, in a real browser at the size of a laptop."""
 
 import asyncio
+import contextlib
 import io
 import json
 import time
@@ -48,8 +49,34 @@ def picture() -> bytes:
 async def live(world: World, **more: Any) -> None:
     starts = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=10)
     await world.meeting(MEETING, state=MeetingState.LIVE, starts=starts)
-    await world.snapshot(MEETING, MeetingState.LIVE, **programme(**more))
-    await world.live.put_preview(MEETING, picture())
+    shown = programme(**more)
+    await world.snapshot(MEETING, MeetingState.LIVE, **shown)
+    await draw(world)
+
+
+async def draw(world: World) -> None:
+    """A picture of the programme and of every feed, as a run makes them."""
+    shown = programme()
+    for feed in ("", *shown["feeds"], *(site["feed"] for site in shown["sites"])):
+        await world.live.put_preview(MEETING, picture(), feed)
+
+
+@pytest.fixture(autouse=True)
+async def pictures(world: World) -> AsyncIterator[None]:
+    """They are made again and again: Redis keeps them for ten seconds."""
+    end = asyncio.Event()
+
+    async def draw_on() -> None:
+        while not end.is_set():
+            await draw(world)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3.0):
+                    await end.wait()
+
+    task = asyncio.create_task(draw_on(), name="pictures")
+    yield
+    end.set()
+    await task
 
 
 async def again(world: World, **more: Any) -> None:
@@ -127,8 +154,8 @@ async def test_the_page_says_what_the_snapshot_says(page: Page, world: World) ->
     await expect(row(page, 15)).to_contain_text("– не подключён")
     await expect(row(page, 15).locator("[data-act=floor]")).to_be_disabled()
     await expect(row(page, 1).locator(".fault")).to_contain_text("нет звука 01:")
-    await expect(row(page, 1).locator(".fault")).to_contain_text("проверьте микрофон")
-    await expect(row(page, 8).locator(".fault")).to_contain_text("чёрный кадр")
+    await expect(row(page, 1).locator(".fault")).to_contain_text("Проверьте микрофон")
+    await expect(row(page, 8).locator(".fault")).to_contain_text("чёрная картинка")
     await expect(row(page, 4)).to_contain_text("+4 дБ")
     await expect(row(page, 4)).to_contain_text("стоп-кадр")
     await expect(page.locator("#loudness")).to_contain_text("−23.2")
