@@ -144,7 +144,7 @@ class ViewingSettings(Settings):
     sound_only: bool = Field(default=True, description="A rendition with sound alone.")
     low: bool = Field(
         default=True,
-        description="A rendition of 360 lines for weak lines; costs a twelfth of a core.",
+        description="A rendition of 360 lines for weak lines; costs a tenth of a core.",
     )
 
 

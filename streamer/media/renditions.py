@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streamer.config.models import Mode
 from streamer.config.spec import MeetingSpec
 from streamer.media.parts import PartList
 
@@ -35,10 +36,13 @@ class Viewing:
 
     @staticmethod
     def of(spec: MeetingSpec) -> Viewing:
+        """What the settings ask for. What is only passed on is not encoded again for a smaller
+        picture: one machine carries dozens of such meetings."""
         programme = spec.programme
+        low = spec.viewing.low and spec.mode is Mode.MIX and programme.height > LOW_LINES
         return Viewing(
             languages=tuple(map(str, spec.sounds)), sound_only=spec.viewing.sound_only,
-            low=spec.viewing.low and programme.height > LOW_LINES, fps=programme.fps,
+            low=low, fps=programme.fps,
             video_kbps=programme.video_kbps, audio_kbps=programme.audio_kbps,
         )  # fmt: skip
 
@@ -67,6 +71,15 @@ class Viewing:
     def others(self) -> tuple[str, ...]:
         """Every rendition beside `index`."""
         return (*(name for name, _ in self.copied), *((LOW,) if self.low else ()))
+
+    @property
+    def kbps(self) -> int:
+        """What the viewing copy writes to the disk, in kbit/s."""
+        copied = sum(
+            self.video_kbps if name == VIDEO else self.audio_kbps for name, _ in self.copied
+        )
+        low = LOW_VIDEO_KBPS + (self.low_audio_kbps or 0) if self.low else 0
+        return self.video_kbps + self.audio_kbps + copied + low
 
     @property
     def low_audio_kbps(self) -> int | None:

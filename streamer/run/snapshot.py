@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streamer.domain.errors import Unavailable
 from streamer.domain.events import EventName
 from streamer.domain.legs import LegStatus
+from streamer.media.renditions import Viewing
 from streamer.run.signals import Faults, Signals
 from streamer.store.live import run_lease
 
@@ -124,8 +125,8 @@ class Reporter:
         run = self._run
         usage = await asyncio.to_thread(shutil.disk_usage, run.folder)
         settings = run.spec.programme
-        # Master and viewing copy: the same bits twice.
-        rate = 2 * (settings.video_kbps + settings.audio_kbps) * 1000 / 8
+        sounds = len(run.spec.sounds) * settings.audio_kbps
+        rate = (settings.video_kbps + sounds + Viewing.of(run.spec).kbps) * 1000 / 8
         hours = usage.free / rate / 3600
         self._disk = {"free_bytes": usage.free, "hours_left": round(hours, 1)}
         if run.journal.error and not self._journal_told:

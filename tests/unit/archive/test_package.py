@@ -14,6 +14,7 @@ from streamer.archive.deliveries import moment
 from streamer.archive.hashing import Interrupted, Meter
 from streamer.domain.errors import NotFound
 from streamer.domain.events import EventName
+from streamer.media import hls
 from tests.unit.archive.makers import (
     ID,
     T0,
@@ -237,3 +238,25 @@ def test_the_clock_is_that_of_the_preparation_that_was_held(tmp_path: Path) -> N
     told = json.loads((staged.folder / "data/meeting.json").read_text())
     assert told["clock"]["programmeZero"] == moment(T0)
     assert told["recordingParts"][0]["startedAt"] == moment(T0 + 1.0)
+
+
+def test_the_renditions_are_in_it_and_its_check_finds_nothing(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path / "m")
+    for number in (1, 2):
+        part = folder / f"hls/part-000{number}"
+        for name in ("sound", "low-1"):
+            text = (part / "index.m3u8").read_text().replace("seg-", f"{name}-")
+            (part / f"{name}.m3u8").write_text(text.replace("init.mp4", f"{name}-init.mp4"))
+            (part / f"{name}-init.mp4").write_bytes(b"init")
+            for segment in sorted(part.glob("seg-*.m4s")):
+                (part / segment.name.replace("seg-", f"{name}-")).write_bytes(b"x")
+    staged = build(folder, tmp_path / "stage")
+    video = staged.folder / "data/video/hls"
+    whole = hls.listed((video / "index.m3u8").read_text())
+    for name in ("sound", "low"):
+        listed = hls.listed((video / f"{name}.m3u8").read_text())
+        assert listed.ended
+        assert (listed.segments, listed.seconds) == (whole.segments, whole.seconds)
+        assert all((video / file).is_file() for file in listed.files)
+    assert (video / "part-0001/low-1.m3u8").is_file()
+    assert bag.check(staged.folder, Meter()).ok
