@@ -43,6 +43,7 @@ class Decoder:
     ) -> Decoder:  # fmt: skip
         """Start a child with `argv_of(flags)` that delivers into `buffer`."""
         in_r = in_w = out_r = out_w = -1
+        child: Child | None = None
         try:
             if source.hub is not None:
                 in_r, in_w = pipe()
@@ -58,6 +59,10 @@ class Decoder:
             reader.start()
             leg.pid = child.pid
             return cls(child, reader, source.hub, subscription)
+        except BaseException:
+            if child is not None:
+                await child.kill()
+            raise
         finally:
             close(*(fd for fd in (in_r, in_w, out_r, out_w, *source.fds) if fd >= 0))
 

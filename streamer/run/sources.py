@@ -189,6 +189,7 @@ class Feed:
         if before is not None and media is not None:
             await before.stop()
         stills = self.level is Level.STILLS
+        decoder: Decoder | None = None
         try:
             decoder = await Decoder.start(
                 leg,
@@ -200,6 +201,10 @@ class Feed:
                 media.want_keyframe()
             if before is not None and media is None:
                 await decoder.delivers(SWITCH_S)
+        except BaseException:  # stopped meanwhile: nobody else knows the new one
+            if decoder is not None:
+                await decoder.stop()
+            raise
         finally:
             if before is not None:
                 await before.stop()

@@ -58,7 +58,7 @@ async def running(argv: list[str]) -> AsyncIterator[Child]:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty seconds of the hall as a file: longer than any test reads it."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    argv = [word for word in sending(SMALL, "-t", "10", "-y", str(path)) if word != "-re"]
+    argv = [word for word in sending(SMALL, "-t", "25", "-y", str(path)) if word != "-re"]
     asyncio.run(_made(argv))
     return path
 
@@ -215,6 +215,59 @@ async def test_a_file_again_and_again(tmp_path: Path, film: Path) -> None:
         assert abs(await it.offset()) <= 80
 
 
+class Line:
+    """The link's part: hands on RTP and RTCP from `port` on to a participant's ports.
+
+    Sender reports are repeated twice a second (ffmpeg sends one in five). `lossy`: every 60th
+    packet is lost.
+    """
+
+    def __init__(self, to: int, *, lossy: bool = False) -> None:
+        self.port, self._to, self._lossy = even_port(), to, lossy
+        self.lost = self._count = 0
+        self._ears: list[asyncio.DatagramTransport] = []
+        self._reports: dict[int, bytes] = {}
+
+    async def __aenter__(self) -> Line:
+        loop = asyncio.get_running_loop()
+        for channel in range(4):
+            ear, _ = await loop.create_datagram_endpoint(
+                partial(_Hop, self, channel), local_addr=("127.0.0.1", self.port + channel)
+            )
+            self._ears.append(ear)
+        self._repeating = asyncio.create_task(self._repeat(), name="sender reports")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._repeating.cancel()
+        await asyncio.gather(self._repeating, return_exceptions=True)
+        for ear in self._ears:
+            ear.close()
+
+    def packet(self, channel: int, data: bytes) -> None:
+        self._count += 1
+        if channel % 2:
+            self._reports[channel] = data
+        if self._lossy and self._count % 60 == 0:
+            self.lost += 1
+            return
+        self._ears[channel].sendto(data, ("127.0.0.1", self._to + channel))
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            for channel, report in self._reports.items():
+                self._ears[channel].sendto(report, ("127.0.0.1", self._to + channel))
+
+
+class _Hop(asyncio.DatagramProtocol):
+    def __init__(self, line: Line, channel: int) -> None:
+        self._line, self._channel = line, channel
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._line.packet(self._channel, data)
+
+
 class Media:
     """A participant of the link, sent by ffmpeg."""
 
@@ -229,26 +282,25 @@ class Media:
         self.asked += 1
 
     @asynccontextmanager
-    async def sends(self, form: Form, *video: str, to: int = 0) -> AsyncIterator[Child]:
-        """Send to the decoder's ports, or by way of the port `to`."""
+    async def sends(self, form: Form, *video: str, lossy: bool = False) -> AsyncIterator[Line]:
         self._file.unlink(missing_ok=True)
-        argv = rtp_sender(
-            form, to or self.port, self._file, audio=("-c:a", "libopus", "-ac", "2"), video=video
-        )
-        async with running(argv) as child:
-            await until(lambda: self._file.exists() and "m=audio" in self._file.read_text())
-            text = self._file.read_text()
-            text = text[text.index("v=0") :]
-            for at in (0, 2):
-                text = text.replace(f" {(to or self.port) + at} ", f" {self.port + at} ")
-            self.sdp = text
-            self.gone.clear()
-            self.flowing.set()
-            try:
-                yield child
-            finally:
-                self.flowing.clear()
-                self.gone.set()
+        async with Line(self.port, lossy=lossy) as line:
+            argv = rtp_sender(
+                form, line.port, self._file, audio=("-c:a", "libopus", "-ac", "2"), video=video
+            )
+            async with running(argv):
+                await until(lambda: self._file.exists() and "m=audio" in self._file.read_text())
+                text = self._file.read_text()
+                for at in (0, 2):
+                    text = text.replace(f" {line.port + at} ", f" {self.port + at} ")
+                self.sdp = text[text.index("v=0") :]
+                self.gone.clear()
+                self.flowing.set()
+                try:
+                    yield line
+                finally:
+                    self.flowing.clear()
+                    self.gone.set()
 
 
 VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "25", "-b:v", "1M")
@@ -347,15 +399,14 @@ async def test_a_participant_may_come_late_lose_packets_and_start_again(tmp_path
         assert not it.legs.ids("feed:")
         media = Media(tmp_path)
         it.intakes.add_participant("abai", media)
-        lossy = LossyLine(media.port)
-        async with lossy, media.sends(SMALL, to=lossy.port):
+        async with media.sends(SMALL, lossy=True) as line:
             await until(lambda: it.legs.running("feed:site:abai"))
             await it.goes_on(2.0)
             counts = it.mixer._feeds["feed:site:abai"].buffer.counts
             before = counts.pictures
             await it.goes_on(2.0)
             assert counts.pictures - before > 30
-            assert lossy.lost > 10
+            assert line.lost > 10
         await until(lambda: not it.legs.running("feed:site:abai"), 5)
         it.intakes.remove_participant("abai")
         again = Media(tmp_path)
@@ -363,42 +414,3 @@ async def test_a_participant_may_come_late_lose_packets_and_start_again(tmp_path
         before = counts.pictures
         async with again.sends(replace(SMALL, width=480, height=270)):
             await until(lambda: counts.pictures > before + 25)
-
-
-class LossyLine:
-    """Hands on RTP and RTCP from `port` on to a participant's ports, but for every 60th packet."""
-
-    def __init__(self, to: int) -> None:
-        self.port, self._to = even_port(), to
-        self.lost = self._count = 0
-        self._ears: list[asyncio.DatagramTransport] = []
-
-    async def __aenter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        for channel in range(4):
-            ear, _ = await loop.create_datagram_endpoint(
-                partial(_Hop, self, self._to + channel),
-                local_addr=("127.0.0.1", self.port + channel),
-            )
-            self._ears.append(ear)
-
-    async def __aexit__(self, *_: object) -> None:
-        for ear in self._ears:
-            ear.close()
-
-    def loses(self) -> bool:
-        self._count += 1
-        self.lost += self._count % 60 == 0
-        return self._count % 60 == 0
-
-
-class _Hop(asyncio.DatagramProtocol):
-    def __init__(self, line: LossyLine, to: int) -> None:
-        self._line, self._to = line, to
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        if not self._line.loses():
-            self._transport.sendto(data, ("127.0.0.1", self._to))

@@ -15,21 +15,22 @@ def number_of(picture: np.ndarray) -> int:
     return int(picture[:4].view(np.uint32)[0])
 
 
-@pytest.mark.parametrize("ppm", [100, -100, 0])
+@pytest.mark.parametrize("ppm", [100, -100])
 def test_a_clock_that_drifts_neither_adds_delay_nor_parts_sound_from_picture(ppm: int) -> None:
     now = [0.0]
     buffer = FeedBuffer(CANVAS, monotonic=lambda: now[0])
     buffer.begin(video=True, audio=True)
-    rng = np.random.default_rng(7)
+    late = np.random.default_rng(7).uniform(0, 0.06, HALF_HOUR).tolist()
+    pool = [np.zeros(CANVAS.picture_bytes, np.uint8) for _ in range(64)]
+    numbers = [picture[:4].view(np.uint32) for picture in pool]
     put, offsets, delays = 0, [], []
     for tick in range(HALF_HOUR):
         now[0] = tick * CANVAS.tick_s
         # Arrivals jitter by a picture and a half, as from a network.
-        due = (now[0] * (1 + ppm / 1e6) - rng.uniform(0, 0.06)) / CANVAS.tick_s
+        due = (now[0] * (1 + ppm / 1e6) - late[tick]) / CANVAS.tick_s
         while put <= due:
-            picture = np.zeros(CANVAS.picture_bytes, np.uint8)
-            picture[:4].view(np.uint32)[0] = put
-            buffer.put_picture(put * TICK, picture)
+            numbers[put % 64][0] = put
+            buffer.put_picture(put * TICK, pool[put % 64])
             # The level of the sound tells its number, in two steps that 16 bits can hold.
             block = np.empty((TICK, 2), np.int16)
             block[:, 0], block[:, 1] = put % 181 + 100, put // 181 + 100
@@ -37,9 +38,9 @@ def test_a_clock_that_drifts_neither_adds_delay_nor_parts_sound_from_picture(ppm
             put += 1
         pulled = buffer.pull()
         if tick > 50 and pulled.picture is not None:
-            low, high = np.rint(pulled.sound[-1] * 32768)
+            low, high = (round(level * 32768) for level in pulled.sound[-1].tolist())
             if low >= 100 and high >= 100:
-                heard = int(high - 100) * 181 + int(low - 100)
+                heard = (high - 100) * 181 + low - 100
                 offsets.append(number_of(pulled.picture) - heard)
             delays.append(put - number_of(pulled.picture))
     assert len(offsets) > HALF_HOUR * 0.99
