@@ -123,7 +123,8 @@ class Direction:
         site = str(args.get("site", ""))
         if site_feed(site) not in self._intakes.feeds:
             raise BadInput(
-                f"the site '{site}' sends nothing: it has no source and is not linked",
+                f"the site '{site}' sends nothing: it has no source, and the conference link does"
+                " not bring it",
                 code="no_link", site=site,
             )  # fmt: skip
         name = str(args.get("scene") or self._spec.floor.scene)

@@ -100,7 +100,8 @@ async def _refuses_what_is_not_there(client: Client, meeting: str) -> None:
     """What the run itself must refuse is answered in the as-run log."""
     for command, args, code, word in (
         ("restart_leg", {"leg": "relay:tiktok"}, "unknown_leg", "relay:first"),
-        ("take_scene", {"scene": "site:moon"}, None, "hall"),
+        ("take_scene", {"scene": "moon"}, "unknown_scene", "hall"),
+        ("take_scene", {"scene": "site:moon"}, "unknown_site", "moon"),
         ("give_floor", {"site": "kurchatov"}, "no_link", "conference link"),
     ):
         status, answer = await client.command(meeting, command, **args)
