@@ -63,6 +63,7 @@ async def test_a_person_runs_a_meeting_from_plan_to_archive(house: House) -> Non
     await _refuses_what_is_not_there(client, meeting)
     assert await refused(client, meeting, "cancel") == [
         "end", "slate", "take_scene", "mute", "restart_leg", "give_floor", "take_floor_back",
+        "graphics", "sound",
     ]  # fmt: skip
     await client.does(meeting, "end", reason="the questions are answered")
     await client.reaches(meeting, "ARCHIVED", 60)
