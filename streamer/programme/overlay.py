@@ -18,19 +18,21 @@ from streamer.programme.graphics import Box
 
 _Layer = tuple[NDArray[np.uint16], NDArray[np.uint16]]
 """Of one plane: its values times their opacity with half a unit for rounding, and what is left of
-the picture below, 0 to 256. No sum leaves 16 bits."""
+the picture below, 0 to 255. No sum leaves 16 bits."""
 
 
 class _Scratch(threading.local):
     """Memory for the sums of one thread."""
 
     def __init__(self) -> None:
-        self._sums = np.empty(0, dtype=np.uint16)
+        self._sums = np.empty((2, 0), dtype=np.uint16)
 
-    def of(self, rows: int, columns: int) -> NDArray[np.uint16]:
-        if self._sums.size < rows * columns:
-            self._sums = np.empty(rows * columns, dtype=np.uint16)
-        return self._sums[: rows * columns].reshape(rows, columns)
+    def of(self, rows: int, columns: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        count = rows * columns
+        if self._sums.shape[1] < count:
+            self._sums = np.empty((2, count), dtype=np.uint16)
+        sums, over = self._sums
+        return sums[:count].reshape(rows, columns), over[:count].reshape(rows, columns)
 
 
 _scratch = _Scratch()
@@ -59,9 +61,8 @@ class Overlay:
         frame = av.VideoFrame.from_ndarray(np.asarray(whole.convert("RGB")), format="rgb24")
         yuv = frame.reformat(format="yuv444p", dst_colorspace="ITU709").to_ndarray()
         alpha = np.asarray(whole.getchannel("A")).astype(np.uint32)
-        opacity = (alpha * 256 + 127) // 255
-        y, u, v = (plane * opacity for plane in yuv)
-        rest, half = 256 - opacity, 256 - _half(opacity)
+        y, u, v = (plane * alpha for plane in yuv)
+        rest, half = 255 - alpha, 255 - _half(alpha)
         return Overlay(box, (_layer(y, rest), _layer(_half(u), half), _layer(_half(v), half)))
 
     def blend(self, planes: Planes) -> None:
@@ -75,9 +76,12 @@ class Overlay:
             for first in range(0, rows, STRIP):
                 last = min(rows, first + STRIP)
                 part = plane[top + first : top + last, left : left + columns]
-                sums = _scratch.of(last - first, columns)
+                sums, over = _scratch.of(last - first, columns)
                 np.multiply(part, rest[first:last], out=sums)
                 np.add(sums, value[first:last], out=sums)
+                # Divided by 255 and rounded, exactly, without leaving 16 bits.
+                np.right_shift(sums, 8, out=over)
+                np.add(sums, over, out=sums)
                 np.right_shift(sums, 8, out=sums)
                 part[...] = sums
 
