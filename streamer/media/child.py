@@ -123,7 +123,19 @@ class Child:
         return code
 
     async def stop(self, ladder: Sequence[tuple[signal.Signals, float]] = LADDER) -> int:
-        """Climb the ladder until the child has ended; returns its exit code."""
+        """Climb the ladder until the child has ended; returns its exit code.
+
+        Who is cancelled meanwhile waits for the top of the ladder (bounded by it) before he goes: a
+        leg that was stopped while it cleaned up left its decoder running.
+        """
+        climbing = asyncio.create_task(self._climb(ladder), name=f"{self.name} stop")
+        try:
+            return await asyncio.shield(climbing)
+        except asyncio.CancelledError:
+            await asyncio.wait({climbing})
+            raise
+
+    async def _climb(self, ladder: Sequence[tuple[signal.Signals, float]]) -> int:
         for number, seconds in ladder:
             if self._process.returncode is not None:
                 break

@@ -150,3 +150,22 @@ def test_descriptors_are_closed_once_and_twice() -> None:
     reading, writing = pipe()
     close(reading, writing)
     close(reading, writing)
+
+
+async def test_a_stop_that_is_cancelled_leaves_no_child_behind() -> None:
+    """A leg that was stopped while it cleaned up left its decoder running."""
+    ready = asyncio.Event()
+    child = await Child.start(
+        "deaf", ["sh", "-c", "trap '' INT; echo deaf >&2; while :; do sleep 0.1; done"],
+        on_line=lambda line: ready.set(),
+    )  # fmt: skip
+    async with asyncio.timeout(5):
+        await ready.wait()
+    stopping = asyncio.create_task(
+        child.stop(((signal.SIGINT, 0.3), (signal.SIGKILL, 5.0))), name="stopping"
+    )
+    await asyncio.sleep(0)  # it has sent the first signal and waits
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert child.returncode == -signal.SIGKILL
